@@ -1,0 +1,67 @@
+# Bare `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+VENV_READY := $(VENV)/.ready
+WAREHOUSE ?= ./lake
+ROWS ?= 1000000
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+NORTHSTAR := $(TARGET_DIR)/release/northstar
+# The demo and the tests use one optimised profile, so dependencies are compiled once.
+CARGO_FLAGS := --release --locked
+
+.PHONY: help build which demo test test-rust test-interop soak bench check fmt clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+build: ## Build the northstar program (needs Rust and a C compiler)
+	@echo "building northstar; the first build compiles DataFusion and takes some minutes"
+	cargo build $(CARGO_FLAGS) --package northstar-jobs
+
+which: ## Print where the program is
+	@echo $(abspath $(NORTHSTAR))
+
+demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUSE=DIR)
+	$(NORTHSTAR) --warehouse $(WAREHOUSE) demo
+
+test: test-rust test-interop ## Run all tests; installs what they need into .venv
+
+test-rust:
+	@echo "building and running the Rust tests"
+	cargo build $(CARGO_FLAGS) --workspace --all-targets
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
+
+test-interop: $(VENV_READY)
+	@echo "reading the demo's tables with PyIceberg and DuckDB"
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(VENV)/bin/python tests/interop/run.py
+
+soak: ## Run the long forms of the tests (random kills, large loads)
+	cargo build $(CARGO_FLAGS) --workspace --all-targets
+	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --package northstar-tests --test fault -- --nocapture
+
+bench: $(VENV_READY) ## Load ROWS lab rows (default 1000000) beside PyIceberg and DuckDB
+	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches
+	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python
+
+check: ## Formatting, lints, dependency rules, documentation links
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc $(CARGO_FLAGS) --workspace --no-deps
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean: ## Remove what was built, the virtual environment and the demo's warehouse
+	cargo clean
+	rm -rf $(VENV) lake
+
+$(VENV_READY): tests/requirements.txt
+	@echo "installing the readers that tests compare with into $(VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.10 or later"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement tests/requirements.txt
+	@touch $@
