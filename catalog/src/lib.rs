@@ -1,0 +1,29 @@
+//! Where Iceberg tables are registered, and the atomic swap of their metadata pointer.
+//!
+//! A catalog knows, for each table, the location of its current metadata file. A commit writes a
+//! new metadata file and then moves that pointer with one compare-and-swap, whose outcome is a
+//! value ([`Swap`]): only this makes a commit visible.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`error`] | the one error type of all Northstar libraries |
+//! | [`ident`] | names of namespaces and tables, and their rules |
+//! | [`mod@pointer`] | the [`Catalog`] trait, a table's [`Pointer`], the [`Swap`] outcomes |
+//! | [`mod@open`] | a catalog from one URL |
+//! | [`sqlite`] | the embedded default, in the layout of PyIceberg's `SqlCatalog` |
+//! | [`faulty`] | a catalog that loses replies, goes stale or stalls, for tests |
+
+#[cfg(test)]
+mod contract;
+pub mod error;
+pub mod faulty;
+pub mod ident;
+mod missing;
+pub mod open;
+pub mod pointer;
+pub mod sqlite;
+
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use ident::TableName;
+pub use open::{OpenMode, open};
+pub use pointer::{Catalog, Pointer, Swap};

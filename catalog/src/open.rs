@@ -1,0 +1,191 @@
+//! A catalog from one URL.
+//!
+//! `sqlite:///absolute/path/catalog.db` is an SQLite file. The path is absolute, because what a
+//! relative one means would change with the directory a job is started from; it is
+//! percent-decoded, so that any file name can be written (`%20` is a space, `%3F` a `?`). The
+//! four slashes that SQLAlchemy wants before an absolute path are taken too.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::sqlite::SqliteCatalog;
+use crate::{Catalog, Error, ErrorKind, Result};
+
+/// Whether a catalog that is not there may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must be there.
+    Existing,
+    /// It is made if it is not there.
+    Create,
+}
+
+/// The catalog that stands behind a URL; see the module's text for the forms.
+///
+/// # Errors
+/// `InvalidInput` for text that is no catalog URL; `Unsupported` for a scheme that no back end
+/// serves; otherwise those of [`SqliteCatalog::open`].
+pub async fn open(url: &str, mode: OpenMode) -> Result<Arc<dyn Catalog>> {
+    let path = sqlite_path(url)?;
+    Ok(Arc::new(SqliteCatalog::open(&path, mode).await?))
+}
+
+/// The URL of an SQLite catalog in the file `path`, which is made absolute first.
+///
+/// # Errors
+/// `InvalidInput` if the path is empty; `Storage` if the current directory is gone.
+pub fn sqlite_url(path: &Path) -> Result<String> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(ErrorKind::InvalidInput, "the path of the catalog file is empty"));
+    }
+    let path = std::path::absolute(path)
+        .map_err(|e| Error::io(e, "find the absolute path of the catalog file", path.display()))?;
+    let mut url = String::from("sqlite://");
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else if write!(url, "%{byte:02X}").is_err() {
+            return Err(Error::new(ErrorKind::Internal, "a URL could not be written to memory"));
+        }
+    }
+    Ok(url)
+}
+
+/// The path in an SQLite URL.
+fn sqlite_path(url: &str) -> Result<PathBuf> {
+    let invalid = |text: String| Error::new(ErrorKind::InvalidInput, text);
+    // Of a URL that is not understood only the scheme is shown: the rest may hold a password.
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(invalid(format!(
+            "`{url}` is not a catalog URL; write sqlite:///absolute/path/catalog.db"
+        )));
+    };
+    if !scheme.eq_ignore_ascii_case("sqlite") {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "catalogs of the kind `{scheme}:` are not supported; use sqlite:///absolute/path"
+            ),
+        ));
+    }
+    let Some(path) = rest.strip_prefix("//").filter(|path| path.starts_with('/')) else {
+        return Err(invalid(format!(
+            "the path in `{url}` is not absolute; write sqlite:///absolute/path, with three slashes"
+        )));
+    };
+    if path.contains(['?', '#']) {
+        return Err(invalid(format!(
+            "`{url}` has options, which SQLite catalogs do not take; in a file name write `?` as \
+             %3F and `#` as %23"
+        )));
+    }
+    if path.ends_with('/') {
+        return Err(invalid(format!("`{url}` names a folder; add the name of the catalog file")));
+    }
+    Ok(PathBuf::from(OsString::from_vec(percent_decoded(path).ok_or_else(|| {
+        invalid(format!(
+            "`{url}` has a `%` without the two digits of a byte; write a `%` of the name as %25"
+        ))
+    })?)))
+}
+
+/// The bytes that percent-encoded text stands for; none if an escape is malformed or a NUL.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let byte = if byte == b'%' { hex(rest.next()?)? * 16 + hex(rest.next()?)? } else { byte };
+        if byte == 0 {
+            return None;
+        }
+        bytes.push(byte);
+    }
+    Some(bytes)
+}
+
+/// The value of one hexadecimal digit.
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_comes_back_from_its_url() {
+        for path in ["/a/catalog.db", "/with space/100%/a?b#c.db", "/größe/lake.db", "/a:b"] {
+            let url = sqlite_url(Path::new(path)).unwrap();
+            assert_eq!(sqlite_path(&url).unwrap(), Path::new(path), "{url}");
+        }
+        assert_eq!(sqlite_url(Path::new("/a b")).unwrap(), "sqlite:///a%20b");
+        assert!(sqlite_url(Path::new("lake.db")).unwrap().starts_with("sqlite:///"));
+        assert_eq!(sqlite_url(Path::new("")).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_file_name_need_not_be_utf8() {
+        let path = PathBuf::from(OsString::from_vec(b"/a\xff.db".to_vec()));
+        assert_eq!(sqlite_url(&path).unwrap(), "sqlite:///a%FF.db");
+        assert_eq!(sqlite_path("sqlite:///a%ff.db").unwrap(), path);
+    }
+
+    #[test]
+    fn four_slashes_and_upper_case_mean_the_same_file() {
+        for url in ["sqlite:////a/b.db", "SQLite:///a/b.db"] {
+            let path = sqlite_path(url).unwrap();
+            assert!(path.is_absolute() && path.ends_with("a/b.db"), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_absolute_path_is_refused_with_the_form_to_write() {
+        for url in [
+            "",
+            "/a/b.db",
+            "sqlite:",
+            "sqlite://",
+            "sqlite:///",
+            "sqlite:///a/",
+            "sqlite://lake/b.db",
+            "sqlite:b.db",
+            "sqlite::memory:",
+            "sqlite:///a%zz.db",
+            "sqlite:///a%2",
+            "sqlite:///a%00.db",
+            "sqlite:///a.db?mode=ro",
+            "sqlite:///a#b",
+        ] {
+            let error = sqlite_path(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+            assert!(
+                error.message().contains("write") || error.message().contains("add"),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn another_scheme_is_unsupported_and_its_secret_is_not_shown() {
+        let error = open("postgresql://me:secret@host/db", OpenMode::Create).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("sqlite:///"), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_url_opens_the_file_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("with space.db");
+        let url = sqlite_url(&path).unwrap();
+        let missing = open(&url, OpenMode::Existing).await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        let catalog = open(&url, OpenMode::Create).await.unwrap();
+        assert!(path.is_file());
+        assert_eq!(catalog.url(), url);
+        open(&url, OpenMode::Existing).await.unwrap();
+    }
+}

@@ -1,0 +1,26 @@
+//! The embedded default: a catalog in one SQLite file, in the layout of PyIceberg's `SqlCatalog`.
+//!
+//! The same file opens in PyIceberg with
+//! `SqlCatalog("default", uri="sqlite:////absolute/path/catalog.db")`, and a file made there opens
+//! here, with or without the column `iceberg_type` that newer versions add. Views, and names that
+//! break the rules of [`crate::ident`], are neither listed nor changed.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `catalog.rs` | [`SqliteCatalog`] and its statements: each change is one of them |
+//! | `connection.rs` | the connection, its settings, and whether its file is still the same |
+//! | `schema.rs` | the two tables |
+//! | `failure.rs` | what an error of SQLite means, and whether it leaves a change open |
+//!
+//! A change is one statement in a transaction of its own, so that an error before its end means
+//! that nothing happened. The file is in WAL mode: readers never wait for a writer.
+
+mod catalog;
+mod connection;
+mod failure;
+mod schema;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use catalog::SqliteCatalog;
