@@ -1,0 +1,125 @@
+//! Append: files are added to whatever the table holds by then.
+
+use iceberg::spec::DataFile;
+
+use super::outcome::Outcome;
+use super::retry::Backoff;
+use super::settle::{Settled, settle};
+use super::snapshot::stage_append;
+use super::summary::CommitRequest;
+use crate::observer::Event;
+use crate::table::WriteProperties;
+use crate::{Lake, LakeTable, Result, Retry};
+use northstar_catalog::Swap;
+
+impl Lake {
+    /// Appends data files, written for `table`, as one snapshot on the table's head.
+    ///
+    /// Tried again while other writers come first, as the table's `commit.retry.*` properties say.
+    /// No files make no snapshot. Whatever the outcome but `Committed` and `Unknown`, the files are
+    /// not part of the table and the caller may remove them.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a clock far behind the table; `Unavailable` (retry) if the catalog stays
+    /// locked; `Damaged` for a manifest list that cannot be read; storage errors. In each of them
+    /// nothing has changed.
+    pub async fn append(
+        &self,
+        table: &LakeTable,
+        files: &[DataFile],
+        request: &CommitRequest,
+    ) -> Result<Outcome> {
+        table.check_writable()?;
+        let properties = WriteProperties::read(table.metadata().properties())?;
+        let mut backoff = Backoff::new(&properties, self.ids.as_ref());
+        loop {
+            let head = self.reload(table).await?;
+            if let Some(snapshot_id) = head.snapshot_of_commit(&request.commit_id) {
+                return Ok(Outcome::AlreadyCommitted { snapshot_id });
+            }
+            if files.is_empty() {
+                return Ok(Outcome::Unchanged);
+            }
+            if let Some(conflict) = conflict(table, &head, request) {
+                return Ok(conflict);
+            }
+            let attempts = backoff.failures() + 1;
+            let failure = match self.attempt(&head, files, request, attempts).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => None,
+                Err(error) if error.retry() == Retry::Again => Some(error),
+                Err(error) => return Err(error),
+            };
+            self.observer.event(&Event::Retried { attempts });
+            if !backoff.wait().await {
+                return match failure {
+                    Some(error) => Err(error),
+                    None => Ok(Outcome::Conflicted {
+                        snapshot_id: head.metadata().current_snapshot_id(),
+                        reason: format!("other commits came first {attempts} times"),
+                    }),
+                };
+            }
+        }
+    }
+
+    /// One attempt; `None` if another writer was first.
+    async fn attempt(
+        &self,
+        head: &LakeTable,
+        files: &[DataFile],
+        request: &CommitRequest,
+        attempts: u32,
+    ) -> Result<Option<Outcome>> {
+        let staged = stage_append(self, head, files, request).await?;
+        let swap = self
+            .catalog
+            .swap(
+                head.name(),
+                head.metadata_location(),
+                &staged.metadata_location,
+                &staged.metadata,
+            )
+            .await?;
+        let settled = match swap {
+            Swap::Committed => Settled::Committed,
+            Swap::Conflicted => Settled::NotCommitted,
+            Swap::Unknown(error) => {
+                settle(self, head, &staged.metadata_location, &request.commit_id, error).await
+            }
+        };
+        match settled {
+            Settled::NotCommitted => Ok(None),
+            Settled::Unknown(error) => {
+                staged.attempt.keep();
+                Ok(Some(Outcome::Unknown(error)))
+            }
+            Settled::Committed => {
+                staged.attempt.keep();
+                self.observer.event(&Event::Committed);
+                let table = self.opened(head.name(), staged.metadata_location, staged.metadata)?;
+                let snapshot_id = staged.snapshot_id;
+                Ok(Some(Outcome::Committed { table: Box::new(table), snapshot_id, attempts }))
+            }
+        }
+    }
+}
+
+/// Why the head no longer takes files that were written for `table`, if so.
+fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Option<Outcome> {
+    let (before, now) = (table.metadata(), head.metadata());
+    let reason = if before.uuid() != now.uuid() {
+        "the table was dropped and made again".to_string()
+    } else if before.current_schema_id() != now.current_schema_id() {
+        "its schema changed".to_string()
+    } else if before.default_partition_spec_id() != now.default_partition_spec_id() {
+        "its partition spec changed".to_string()
+    } else {
+        let (key, expected) = request.expect.as_ref()?;
+        if head.inherited_summary(key) == expected.as_deref() {
+            return None;
+        }
+        format!("{key} moved")
+    };
+    Some(Outcome::Conflicted { snapshot_id: now.current_snapshot_id(), reason })
+}

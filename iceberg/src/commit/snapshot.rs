@@ -1,0 +1,192 @@
+//! One attempt: the files of a new snapshot on top of a given head, not yet published.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use iceberg::MetadataLocation;
+use iceberg::spec::{
+    DataFile, MAIN_BRANCH, ManifestFile, ManifestListWriter, ManifestWriterBuilder, Operation,
+    Snapshot, Summary, TableMetadata,
+};
+
+use super::summary::{self, CommitRequest};
+use crate::lake::{damaged, written};
+use crate::observer::Event;
+use crate::{Error, ErrorKind, Lake, LakeTable, Result, storage};
+
+/// A clock that is further behind the table than this is wrong, in milliseconds (design decision 2).
+const MOST_BEHIND_MS: i64 = 10 * 60 * 1_000;
+
+/// The files of an attempt; dropped without [`Attempt::keep`], they are removed.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    artifacts: Vec<String>,
+}
+
+/// What an attempt would publish.
+pub(crate) struct Staged {
+    pub(crate) snapshot_id: i64,
+    pub(crate) metadata_location: String,
+    pub(crate) metadata: TableMetadata,
+    pub(crate) attempt: Attempt,
+}
+
+impl Attempt {
+    /// Leaves the files where they are.
+    pub(crate) fn keep(mut self) {
+        self.artifacts.clear();
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        storage::discard(&self.artifacts);
+    }
+}
+
+/// Writes the manifest, the manifest list and the metadata file of a snapshot that appends `files`
+/// to `head`, and brings them and the data files to disk.
+pub(crate) async fn stage_append(
+    lake: &Lake,
+    head: &LakeTable,
+    files: &[DataFile],
+    request: &CommitRequest,
+) -> Result<Staged> {
+    let metadata = head.metadata();
+    let snapshot_id = lake.ids.positive_i64();
+    let attempt_id = lake.ids.uuid();
+    let mut attempt = Attempt { artifacts: Vec::new() };
+    let folder = format!("{}/metadata", head.location());
+
+    let added = format!("{folder}/{attempt_id}-m0.avro");
+    let list = format!("{folder}/snap-{snapshot_id}-0-{attempt_id}.avro");
+    attempt.artifacts.extend([added.clone(), list.clone()]);
+    let mut manifests = carried_over(head).await?;
+    manifests.push(write_manifest(lake, head, snapshot_id, &added, files).await?);
+    write_list(lake, head, snapshot_id, &list, manifests).await?;
+    lake.observer.event(&Event::ManifestsWritten);
+
+    let mut properties = summary::counts(
+        files,
+        metadata.current_schema(),
+        metadata.default_partition_spec(),
+        metadata.current_snapshot().map(|snapshot| snapshot.summary()),
+    );
+    properties.extend(request.entries()?);
+    let snapshot = snapshot(lake, head, snapshot_id, list, properties)?;
+    let location = head.metadata_location();
+    let defect = |error: iceberg::Error| {
+        Error::new(ErrorKind::Internal, "the new snapshot does not fit the table")
+            .with_context("table", head.name())
+            .with_source(error)
+    };
+    let next = metadata
+        .clone()
+        .into_builder(Some(location.to_string()))
+        .set_branch_snapshot(snapshot, MAIN_BRANCH)
+        .and_then(|builder| builder.build())
+        .map_err(defect)?
+        .metadata;
+    let next_location = MetadataLocation::from_str(location)
+        .map_err(defect)?
+        .with_next_version()
+        .with_new_metadata(&next);
+    let metadata_location = next_location.to_string();
+    attempt.artifacts.push(metadata_location.clone());
+    next.write_to(&lake.file_io(), &next_location)
+        .await
+        .map_err(|error| written("a metadata file", &metadata_location, error))?;
+
+    let mut durable = attempt.artifacts.clone();
+    durable.extend(files.iter().map(|file| file.file_path().to_string()));
+    tokio::task::spawn_blocking(move || storage::make_durable(&durable)).await.map_err(
+        |error| {
+            Error::new(ErrorKind::Internal, "bringing files to disk was broken off")
+                .with_source(error)
+        },
+    )??;
+    lake.observer.event(&Event::MetadataWritten);
+    Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt })
+}
+
+/// The manifests of the head, all of them as they are.
+async fn carried_over(head: &LakeTable) -> Result<Vec<ManifestFile>> {
+    let Some(snapshot) = head.metadata().current_snapshot() else { return Ok(Vec::new()) };
+    let manifests = head.inner().manifest_list_reader(snapshot).load().await.map_err(|error| {
+        damaged("a manifest list", snapshot.manifest_list(), head.name(), error)
+    })?;
+    Ok(manifests.consume_entries().into_iter().collect())
+}
+
+async fn write_manifest(
+    lake: &Lake,
+    head: &LakeTable,
+    snapshot_id: i64,
+    location: &str,
+    files: &[DataFile],
+) -> Result<ManifestFile> {
+    let metadata = head.metadata();
+    let failed = |error| written("a manifest", location, error);
+    let mut manifest = ManifestWriterBuilder::new(
+        lake.file_io().new_output(location).map_err(failed)?,
+        Some(snapshot_id),
+        std::sync::Arc::clone(metadata.current_schema()),
+        metadata.default_partition_spec().as_ref().clone(),
+    )
+    .build_v2_data();
+    for file in files {
+        manifest.add_file(file.clone(), metadata.next_sequence_number()).map_err(failed)?;
+    }
+    manifest.write_manifest_file().await.map_err(failed)
+}
+
+async fn write_list(
+    lake: &Lake,
+    head: &LakeTable,
+    snapshot_id: i64,
+    location: &str,
+    manifests: Vec<ManifestFile>,
+) -> Result<()> {
+    let metadata = head.metadata();
+    let failed = |error| written("a manifest list", location, error);
+    let output = lake.file_io().new_output(location).map_err(failed)?;
+    let mut list = ManifestListWriter::v2(
+        output.writer().await.map_err(failed)?,
+        snapshot_id,
+        metadata.current_snapshot_id(),
+        metadata.next_sequence_number(),
+    );
+    list.add_manifests(manifests.into_iter()).map_err(failed)?;
+    list.close().await.map_err(failed)
+}
+
+fn snapshot(
+    lake: &Lake,
+    head: &LakeTable,
+    snapshot_id: i64,
+    manifest_list: String,
+    properties: HashMap<String, String>,
+) -> Result<Snapshot> {
+    let metadata = head.metadata();
+    let now_ms = lake.clock.now_ms();
+    let last_ms = metadata.last_updated_ms();
+    if last_ms - now_ms > MOST_BEHIND_MS {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "this machine's clock is {} minutes behind the table's last commit; set the clock",
+                (last_ms - now_ms) / 60_000
+            ),
+        )
+        .with_context("table", head.name()));
+    }
+    Ok(Snapshot::builder()
+        .with_snapshot_id(snapshot_id)
+        .with_parent_snapshot_id(metadata.current_snapshot_id())
+        .with_sequence_number(metadata.next_sequence_number())
+        .with_schema_id(metadata.current_schema_id())
+        .with_timestamp_ms(now_ms.max(last_ms + 1))
+        .with_manifest_list(manifest_list)
+        .with_summary(Summary { operation: Operation::Append, additional_properties: properties })
+        .build())
+}

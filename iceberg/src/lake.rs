@@ -1,0 +1,253 @@
+//! A lake: a catalog, a warehouse folder, and what every operation needs from outside.
+
+use std::sync::Arc;
+
+use iceberg::io::FileIO;
+use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::table::Table;
+use iceberg::{MetadataLocation, NamespaceIdent, Runtime, TableIdent};
+use northstar_catalog::Catalog;
+
+use crate::access::{Access, AccessRecord, AccessSink};
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::observer::Observer;
+use crate::table::{LakeTable, TableDefinition, WriteProperties};
+use crate::{Error, ErrorKind, Result, TableName, storage};
+
+/// A catalog and the warehouse under it.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Where tables are registered.
+    pub catalog: Arc<dyn Catalog>,
+    /// The location under which new tables stand, without a slash at its end.
+    pub warehouse: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New identifiers.
+    pub ids: Arc<dyn Ids>,
+    /// Where openings of tables are recorded.
+    pub access: Arc<dyn AccessSink>,
+    /// Who is told of progress.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Lake {
+    /// How metadata and manifests are read and written.
+    pub fn file_io(&self) -> FileIO {
+        storage::file_io()
+    }
+
+    /// Opens a table at its current metadata, and records who did and why.
+    ///
+    /// # Errors
+    /// `NotFound` for a missing table; `Damaged` for a metadata file that cannot be read, naming it;
+    /// whatever the access sink says, in which case the table is not opened.
+    pub async fn open_table(&self, name: &TableName, access: &Access) -> Result<LakeTable> {
+        let pointer = self.catalog.pointer(name).await?;
+        self.record(name, access, "open", Some(&pointer.metadata_location))?;
+        self.load(name, pointer.metadata_location).await
+    }
+
+    /// Loads a table anew, for a writer that has opened it already.
+    pub(crate) async fn reload(&self, table: &LakeTable) -> Result<LakeTable> {
+        let pointer = self.catalog.pointer(table.name()).await?;
+        if pointer.metadata_location == table.metadata_location() {
+            return Ok(table.clone());
+        }
+        self.load(table.name(), pointer.metadata_location).await
+    }
+
+    async fn load(&self, name: &TableName, location: String) -> Result<LakeTable> {
+        let metadata = TableMetadata::read_from(&self.file_io(), &location)
+            .await
+            .map_err(|error| damaged("the table's metadata file", &location, name, error))?;
+        self.opened(name, location, metadata)
+    }
+
+    pub(crate) fn opened(
+        &self,
+        name: &TableName,
+        location: String,
+        metadata: TableMetadata,
+    ) -> Result<LakeTable> {
+        let internal = |error: iceberg::Error| {
+            Error::new(ErrorKind::Internal, "a table cannot be opened").with_source(error)
+        };
+        let inner = Table::builder()
+            .file_io(self.file_io())
+            .metadata_location(&location)
+            .metadata(metadata)
+            .identifier(TableIdent::new(
+                NamespaceIdent::new(name.namespace().to_string()),
+                name.table().to_string(),
+            ))
+            .runtime(Runtime::try_current().map_err(internal)?)
+            .build()
+            .map_err(internal)?;
+        Ok(LakeTable::new(name.clone(), location, inner))
+    }
+
+    /// Makes a table in a namespace that exists. It has no snapshot yet.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `InvalidInput` for a definition that makes no sense; storage errors.
+    pub async fn create_table(
+        &self,
+        name: &TableName,
+        definition: &TableDefinition,
+        access: &Access,
+    ) -> Result<LakeTable> {
+        let schema = definition.schema()?;
+        let spec = definition.partition_spec(&schema)?;
+        let order = definition.sort_order(&schema)?;
+        let properties: std::collections::HashMap<_, _> =
+            definition.all_properties().into_iter().collect();
+        WriteProperties::read(&properties)?;
+        // A folder of its own for each creation: a table that is dropped and made again, or that
+        // two writers make at once, never shares files.
+        let id = self.ids.uuid();
+        let folder = format!(
+            "{}/{}/{}-{}",
+            self.warehouse,
+            name.namespace(),
+            name.table(),
+            &id.simple().to_string()[..8]
+        );
+        let defined = |error: iceberg::Error| {
+            Error::new(ErrorKind::InvalidInput, "the table cannot be defined so")
+                .with_context("table", name)
+                .with_source(error)
+        };
+        let metadata = TableMetadataBuilder::new(
+            schema,
+            spec,
+            order,
+            folder.clone(),
+            FormatVersion::V2,
+            properties,
+        )
+        .and_then(|builder| builder.assign_uuid(id).build())
+        .map_err(defined)?
+        .metadata;
+        let metadata = dated(metadata, self.clock.now_ms())?;
+        let location = MetadataLocation::new_with_metadata(&folder, &metadata);
+        let text = location.to_string();
+        self.record(name, access, "create", Some(&text))?;
+        metadata
+            .write_to(&self.file_io(), &location)
+            .await
+            .map_err(|error| written("the table's first metadata file", &text, error))?;
+        storage::make_durable(std::slice::from_ref(&text))?;
+        let registered = self.catalog.register(name, &text, &metadata).await;
+        if let Err(error) = registered {
+            // After a lost reply the file may be in use.
+            if error.kind() != ErrorKind::CommitUnknown {
+                storage::discard(&[text]);
+                return Err(error);
+            }
+            let pointer = self.catalog.pointer(name).await?;
+            if pointer.metadata_location != text {
+                return Err(error);
+            }
+        }
+        self.opened(name, text, metadata)
+    }
+
+    /// Removes a table from the catalog; its files stay.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn drop_table(&self, name: &TableName, access: &Access) -> Result<()> {
+        self.record(name, access, "drop", None)?;
+        self.catalog.drop_table(name).await
+    }
+
+    /// Gives a table another name.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists`.
+    pub async fn rename_table(
+        &self,
+        from: &TableName,
+        to: &TableName,
+        access: &Access,
+    ) -> Result<()> {
+        self.record(from, access, "rename", None)?;
+        self.catalog.rename_table(from, to).await
+    }
+
+    fn record(
+        &self,
+        table: &TableName,
+        access: &Access,
+        action: &str,
+        metadata_location: Option<&str>,
+    ) -> Result<()> {
+        self.access.record(&AccessRecord {
+            time_ms: self.clock.now_ms(),
+            actor: access.actor().to_string(),
+            purpose: access.purpose().to_string(),
+            table: table.to_string(),
+            action: action.to_string(),
+            metadata_location: metadata_location.map(str::to_string),
+        })
+    }
+}
+
+/// The metadata with its time set: Apache's builder takes it from the machine, and a snapshot may not
+/// be older than it.
+fn dated(metadata: TableMetadata, now_ms: i64) -> Result<TableMetadata> {
+    let failed = |error: serde_json::Error| {
+        Error::new(ErrorKind::Internal, "table metadata does not survive JSON").with_source(error)
+    };
+    let mut json = serde_json::to_value(metadata).map_err(failed)?;
+    json["last-updated-ms"] = now_ms.into();
+    serde_json::from_value(json).map_err(failed)
+}
+
+/// An error of Apache's `iceberg` while it read a stored file.
+pub(crate) fn damaged(
+    what: &str,
+    location: &str,
+    table: impl std::fmt::Display,
+    error: iceberg::Error,
+) -> Error {
+    let missing =
+        storage::local_path(location).is_ok_and(|path| matches!(path.try_exists(), Ok(false)));
+    let message = if missing {
+        format!(
+            "{what} is missing; restore it from a backup, or register the table at an earlier metadata file"
+        )
+    } else {
+        format!(
+            "{what} cannot be read; restore it from a backup, or register the table at an earlier metadata file"
+        )
+    };
+    Error::new(ErrorKind::Damaged, message)
+        .with_context("table", table)
+        .with_context("file", location)
+        .with_source(error)
+}
+
+/// An error of Apache's `iceberg` while it wrote a file: its kind follows from the I/O error within.
+pub(crate) fn written(what: &str, location: &str, error: iceberg::Error) -> Error {
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return Error::io(std::io::Error::from(io.kind()), &format!("write {what}"), location);
+        }
+        cause = inner.source();
+    }
+    let text = error.to_string();
+    let kind = if text.contains("No space left") || text.contains("os error 28") {
+        ErrorKind::StorageFull
+    } else if text.contains("Permission denied") || text.contains("Read-only file system") {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::Storage
+    };
+    Error::new(kind, format!("cannot write {what}"))
+        .with_context("path", location)
+        .with_source(error)
+}

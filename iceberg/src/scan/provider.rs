@@ -1,0 +1,259 @@
+//! An Iceberg table at one snapshot, as DataFusion scans it.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{DataFusionError, Result as DFResult, ToDFSchema};
+use datafusion::datasource::physical_plan::FileScanConfigBuilder;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::{TableProvider, TableType};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use iceberg::spec::{FormatVersion, Schema, SnapshotRef};
+use iceberg::table::Table;
+
+use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
+use super::deletes::position_deletes;
+use super::files::{LiveFile, live_files, manifests};
+use super::prune::{FileFilter, Pruning};
+use super::slice::FileSlice;
+use super::statistics::{SelectedFile, constants, with_statistics};
+use super::store::store_url;
+use crate::table::schema::arrow_schema;
+use crate::{Error, ErrorKind, Result};
+
+/// An Iceberg table at one snapshot. It does not follow later commits.
+#[derive(Clone)]
+pub struct IcebergTable {
+    table: Table,
+    snapshot: Option<SnapshotRef>,
+    store: ObjectStoreUrl,
+    iceberg: Arc<Schema>,
+    /// The table's own columns.
+    columns: SchemaRef,
+    /// Those columns, and those of the row address if asked for.
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for IcebergTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IcebergTable({}@{:?})", self.table.identifier(), self.snapshot_id())
+    }
+}
+
+/// The files of one scan.
+struct Selected {
+    files: Vec<SelectedFile>,
+    pruning: Pruning,
+}
+
+impl IcebergTable {
+    /// The table at a snapshot; `None` is the current one, or no rows where there is none.
+    ///
+    /// The current snapshot has the table's current schema, an earlier one the schema it was
+    /// written with.
+    ///
+    /// # Errors
+    /// `NotFound` for a snapshot that the table does not have; `Unsupported` for format version 3,
+    /// nested columns, and stores other than local folders and S3; `Damaged` for a snapshot whose
+    /// schema is missing.
+    pub fn try_new(table: Table, snapshot_id: Option<i64>) -> Result<Self> {
+        let metadata = table.metadata();
+        let in_table = |error: Error| error.with_context("table", table.identifier());
+        if !matches!(metadata.format_version(), FormatVersion::V1 | FormatVersion::V2) {
+            let message = format!("format version {} cannot be read", metadata.format_version());
+            return Err(in_table(Error::new(ErrorKind::Unsupported, message)));
+        }
+        let snapshot = match snapshot_id {
+            None => metadata.current_snapshot().cloned(),
+            Some(id) => Some(metadata.snapshot_by_id(id).cloned().ok_or_else(|| {
+                in_table(Error::new(ErrorKind::NotFound, format!("there is no snapshot {id}")))
+            })?),
+        };
+        let current = metadata.current_snapshot_id();
+        let iceberg = match snapshot.as_ref().filter(|s| Some(s.snapshot_id()) != current) {
+            None => Arc::clone(metadata.current_schema()),
+            Some(earlier) => earlier.schema(metadata).map_err(|source| {
+                let message = "the schema of a snapshot is missing";
+                in_table(Error::new(ErrorKind::Damaged, message).with_source(source))
+            })?,
+        };
+        let columns = arrow_schema(&iceberg).map_err(in_table)?;
+        let store = store_url(metadata.location()).map_err(in_table)?;
+        let schema = Arc::clone(&columns);
+        Ok(Self { table, snapshot, store, iceberg, columns, schema })
+    }
+
+    /// Shows each row's address behind the table's columns: `_file` and `_pos`.
+    ///
+    /// # Errors
+    /// `Unsupported` if a column of the table has one of these names.
+    pub fn with_row_address(mut self) -> Result<Self> {
+        for name in [FILE_COLUMN, POS_COLUMN] {
+            if self.columns.field_with_name(name).is_ok() {
+                let message = "the column's name is reserved for row addresses, rename it";
+                return Err(Error::new(ErrorKind::Unsupported, message)
+                    .with_context("column", name)
+                    .with_context("table", self.table.identifier()));
+            }
+        }
+        let address = AddressColumns { file: true, position: true };
+        let schema = table_schema(Arc::clone(&self.columns), address);
+        self.schema = Arc::clone(schema.table_schema());
+        Ok(self)
+    }
+
+    /// The snapshot that is read; `None` for a table without one.
+    pub fn snapshot_id(&self) -> Option<i64> {
+        self.snapshot.as_ref().map(|snapshot| snapshot.snapshot_id())
+    }
+
+    /// The table's own columns at that snapshot, each with its field id.
+    pub fn columns(&self) -> &SchemaRef {
+        &self.columns
+    }
+
+    /// Reads manifests and deletes, and leaves out what the filter does not need.
+    async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
+        let mut pruning = Pruning::default();
+        let Some(snapshot) = &self.snapshot else {
+            return Ok(Selected { files: Vec::new(), pruning });
+        };
+        let manifests = manifests(&self.table, snapshot).await?;
+        let keep = match &filter {
+            Some(filter) => filter.manifests(&manifests, |spec_id| {
+                self.table.metadata().partition_spec_by_id(spec_id).cloned()
+            }),
+            None => vec![true; manifests.len()],
+        };
+        let live = live_files(&self.table, manifests, &keep).await?;
+        let mut data = live.data;
+        pruning.files = count(&data) + live.skipped;
+        pruning.by_partition = live.skipped;
+        if let Some(filter) = &filter {
+            let keep = filter.partitions(&data);
+            pruning.by_partition += retain(&mut data, &keep);
+            let keep = filter.files(&data);
+            pruning.by_bounds = retain(&mut data, &keep);
+        }
+        let mut deleted = position_deletes(self.table.file_io(), &data, &live.deletes).await?;
+        let before = count(&data);
+        let mut files = Vec::with_capacity(data.len());
+        for live in data {
+            let slice = Arc::new(FileSlice {
+                path: live.data().file_path().to_owned(),
+                size_bytes: live.data().file_size_in_bytes(),
+                rows: live.data().record_count(),
+                deleted: deleted.remove(live.data().file_path()).unwrap_or_default(),
+                constants: constants(&self.columns, &live),
+            });
+            if slice.live_rows() > 0 {
+                files.push(SelectedFile { slice, live });
+            }
+        }
+        pruning.kept = u64::try_from(files.len()).unwrap_or(u64::MAX);
+        pruning.empty = before - pruning.kept;
+        Ok(Selected { files, pruning })
+    }
+}
+
+/// The files in at most `partitions` groups: the largest first, each to the group with the least bytes
+/// so far.
+fn spread(mut files: Vec<SelectedFile>, partitions: usize) -> Vec<Vec<SelectedFile>> {
+    files.sort_by(|a, b| {
+        let (a, b) = (&a.slice, &b.slice);
+        Reverse(a.size_bytes).cmp(&Reverse(b.size_bytes)).then_with(|| a.path.cmp(&b.path))
+    });
+    let mut groups = Vec::new();
+    groups.resize_with(partitions.min(files.len()).max(1), || (0, Vec::new()));
+    for file in files {
+        if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
+            *bytes += file.slice.size_bytes;
+            group.push(file);
+        }
+    }
+    groups.into_iter().map(|(_, files)| files).collect()
+}
+
+/// Keeps the files that `keep` says, and tells how many went.
+fn retain(files: &mut Vec<LiveFile>, keep: &[bool]) -> u64 {
+    let before = count(files);
+    let mut keep = keep.iter();
+    files.retain(|_| keep.next().copied().unwrap_or(true));
+    before - count(files)
+}
+
+fn count(files: &[LiveFile]) -> u64 {
+    u64::try_from(files.len()).unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+impl TableProvider for IcebergTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// Filters only choose files here; DataFusion pushes the same ones further down into the
+    /// Parquet source.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DFResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DFResult<Arc<dyn ExecutionPlan>> {
+        let options = state.config_options();
+        let schema = Arc::clone(&self.schema).to_dfschema()?;
+        let predicate = conjunction(filters.to_vec())
+            .map(|filter| state.create_physical_expr(filter, &schema))
+            .transpose()?;
+        let max_in_list_size = options.execution.parquet.max_in_list_size;
+        let filter = predicate.and_then(|predicate| {
+            let (arrow, iceberg) = (Arc::clone(&self.schema), Arc::clone(&self.iceberg));
+            FileFilter::new(predicate, arrow, iceberg, max_in_list_size)
+        });
+        let selected = self.select(filter).await.map_err(external)?;
+
+        let all = || (0..self.schema.fields().len()).collect();
+        let projection = projection.cloned().unwrap_or_else(all);
+        let address = AddressColumns {
+            file: self.schema.fields().len() > self.columns.fields().len(),
+            position: projection.contains(&(self.columns.fields().len() + 1)),
+        };
+        let schema = table_schema(Arc::clone(&self.columns), address);
+        let partitions = state.config().target_partitions();
+        let files = spread(selected.files, partitions);
+        let (groups, statistics) =
+            with_statistics(files, &self.store, &schema, address).map_err(external)?;
+        let pruning = Arc::new(selected.pruning);
+        let store = self.store.clone();
+        let config = scan_config(store, schema, groups, statistics, pruning, options);
+        let config = FileScanConfigBuilder::from(config)
+            .with_projection_indices(Some(projection))?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// Our error as it travels through DataFusion.
+fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}

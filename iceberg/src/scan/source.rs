@@ -1,0 +1,201 @@
+//! DataFusion's Parquet source under another name.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::Result as DFResult;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileScanConfig, FileSource, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use datafusion_datasource::file_stream::FileOpener;
+use datafusion_datasource::morsel::Morselizer;
+use object_store::ObjectStore;
+
+use super::open::IcebergMorselizer;
+use super::prune::Pruning;
+
+/// The Parquet source of an Iceberg scan.
+///
+/// A bare `ParquetSource` serialises itself before any codec is asked, and leaves out the virtual
+/// columns, the extensions of its files (so the deletes) and the expression adapter. This one does
+/// not serialise itself, so the codec is asked.
+#[derive(Clone)]
+pub struct IcebergSource {
+    inner: Arc<dyn FileSource>,
+    pruning: Arc<Pruning>,
+    report: Option<ExecutionPlanMetricsSet>,
+}
+
+impl IcebergSource {
+    /// A source around a Parquet source.
+    pub fn new(inner: Arc<dyn FileSource>, pruning: Arc<Pruning>) -> Self {
+        Self { inner, pruning, report: None }
+    }
+
+    /// The same source on an executor, where the reader's metrics stay. They are kept per file, some
+    /// 17 counters each, and travel in one status message per task: thousands of files make it too
+    /// large to send, and then the job never ends.
+    #[must_use]
+    pub fn without_file_metrics(&self) -> Self {
+        Self { report: Some(ExecutionPlanMetricsSet::new()), ..self.clone() }
+    }
+
+    /// How the files were chosen. All zero on executors.
+    pub fn pruning(&self) -> &Pruning {
+        &self.pruning
+    }
+
+    /// The wrapped Parquet source.
+    pub fn parquet(&self) -> Option<&ParquetSource> {
+        (self.inner.as_ref() as &dyn Any).downcast_ref()
+    }
+
+    fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self { inner, ..self.clone() })
+    }
+
+    /// Whether the Parquet reader may use a filter. Parquet's statistics leave NaN out, and for
+    /// DataFusion NaN is the greatest number: pruned by `x > 1`, a NaN would be lost (B1).
+    fn may_prune_by(&self, filter: &Arc<dyn PhysicalExpr>) -> DFResult<bool> {
+        let schema = self.inner.table_schema().table_schema();
+        let mut floats = false;
+        filter.apply(|expr| {
+            if let Some(column) = expr.downcast_ref::<Column>() {
+                let field = schema.field_with_name(column.name())?;
+                floats |= matches!(field.data_type(), DataType::Float32 | DataType::Float64);
+            }
+            Ok(if floats { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        Ok(!floats)
+    }
+}
+
+/// The configuration of a plan node that is an Iceberg scan.
+pub fn iceberg_scan(node: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &IcebergSource)> {
+    let config =
+        node.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+    let source = (config.file_source().as_ref() as &dyn Any).downcast_ref::<IcebergSource>()?;
+    Some((config, source))
+}
+
+/// The first Iceberg scan of a plan, from the top.
+pub fn find_scan(plan: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &IcebergSource)> {
+    iceberg_scan(plan).or_else(|| plan.children().into_iter().find_map(|c| find_scan(c.as_ref())))
+}
+
+impl FileSource for IcebergSource {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> DFResult<Arc<dyn FileOpener>> {
+        self.inner.create_file_opener(store, config, partition)
+    }
+
+    fn create_morselizer(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> DFResult<Box<dyn Morselizer>> {
+        Ok(Box::new(IcebergMorselizer {
+            inner: self.inner.create_morselizer(store, config, partition)?,
+            columns: Arc::clone(self.inner.table_schema().file_schema()),
+        }))
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        self.inner.table_schema()
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        self.wrap(self.inner.with_batch_size(batch_size))
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        self.inner.filter()
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        self.inner.projection()
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        self.report.as_ref().unwrap_or_else(|| self.inner.metrics())
+    }
+
+    fn file_type(&self) -> &str {
+        self.inner.file_type()
+    }
+
+    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pruning { files, kept, .. } = *self.pruning;
+        match t {
+            DisplayFormatType::TreeRender => writeln!(f, "files={kept}/{files}")?,
+            _ => write!(f, ", files={kept}/{files}")?,
+        }
+        self.inner.fmt_extra(t, f)
+    }
+
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        config: &ConfigOptions,
+    ) -> DFResult<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let usable =
+            filters.iter().map(|filter| self.may_prune_by(filter)).collect::<DFResult<Vec<_>>>()?;
+        let passed = filters
+            .into_iter()
+            .zip(&usable)
+            .filter_map(|(filter, usable)| usable.then_some(filter));
+        let inner = self.inner.try_pushdown_filters(passed.collect(), config)?;
+        let mut answers = inner.filters.into_iter();
+        let filters = usable
+            .into_iter()
+            .map(|usable| if usable { answers.next() } else { None }.unwrap_or(PushedDown::No));
+        let mut result = FilterPushdownPropagation::with_parent_pushdown_result(filters.collect());
+        result.updated_node = inner.updated_node.map(|source| self.wrap(source));
+        Ok(result)
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+        properties: &EquivalenceProperties,
+    ) -> DFResult<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        let result = self.inner.try_pushdown_sort(order, properties)?;
+        result.try_map(|source| Ok(self.wrap(source)))
+    }
+
+    fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
+        self.inner.reorder_files(files)
+    }
+
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> DFResult<Option<Arc<dyn FileSource>>> {
+        let inner = self.inner.try_pushdown_projection(projection)?;
+        Ok(inner.map(|source| self.wrap(source)))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DFResult<TreeNodeRecursion>,
+    ) -> DFResult<TreeNodeRecursion> {
+        self.inner.apply_expressions(f)
+    }
+}

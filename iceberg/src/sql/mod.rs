@@ -1,0 +1,50 @@
+//! SQL over Iceberg tables, with time travel: `VERSION AS OF` and `TIMESTAMP AS OF`.
+//!
+//! Stock DataFusion parses some version clauses and then drops them, which answers with the
+//! current snapshot. Here a clause is either honoured or an error:
+//!
+//! ```text
+//! text ─▶ parse (dialect, rewrite) ─▶ statement ─▶ clause: evaluates and numbers each version
+//!      ─▶ lookup: asks the `TableSource` for each (table, version) once
+//!      ─▶ planner: consumes each number; one that is left over is an error ─▶ DataFrame
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `source` | [`TableSource`]: what a session reads from |
+//! | `session` | [`SqlSession`]: a statement's way from text to plan; `options` are its settings |
+//! | `lookup` | which tables a statement reads, each asked for once |
+//! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` what the grammar lacks |
+//! | `statement` | which statements are allowed; where the writing ones will be taken over |
+//! | `clause` | finds, evaluates and numbers version clauses; `moment` evaluates timestamps |
+//! | `planner` | plans a versioned table, and refuses what DataFusion would drop |
+//! | `catalog` | the tables of one statement as DataFusion catalogs |
+//! | `lake_tables` | [`LakeTables`]: the tables of a lake as such a source
+//! | `error` | DataFusion's errors as Northstar's |
+
+mod catalog;
+mod clause;
+mod dialect;
+mod error;
+mod lake_tables;
+mod lookup;
+mod moment;
+mod options;
+mod parse;
+mod planner;
+mod rewrite;
+mod session;
+mod source;
+mod statement;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::from_datafusion;
+pub use lake_tables::LakeTables;
+pub use options::SqlOptions;
+pub use session::SqlSession;
+pub use source::TableSource;
+
+/// The one catalog that tables are in: `lake.namespace.table`. It may be left out.
+pub const CATALOG: &str = "lake";

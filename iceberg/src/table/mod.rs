@@ -1,0 +1,10 @@
+//! A table: as it was opened, how it is defined, what its properties say.
+
+pub mod definition;
+mod opened;
+pub mod properties;
+pub mod schema;
+
+pub use definition::{ColumnDefinition, PartitionColumn, TableDefinition};
+pub use opened::LakeTable;
+pub use properties::{MetricsMode, WriteProperties};

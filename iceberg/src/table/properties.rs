@@ -1,0 +1,213 @@
+//! Table properties that steer writing, with Iceberg's own keys.
+//!
+//! Source: <https://iceberg.apache.org/docs/latest/configuration/#write-properties>
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Error, ErrorKind, Result};
+
+const CODEC: &str = "write.parquet.compression-codec";
+const LEVEL: &str = "write.parquet.compression-level";
+const TARGET_FILE: &str = "write.target-file-size-bytes";
+const ROW_GROUP: &str = "write.parquet.row-group-size-bytes";
+const PAGE: &str = "write.parquet.page-size-bytes";
+const METRICS_DEFAULT: &str = "write.metadata.metrics.default";
+const METRICS_COLUMN: &str = "write.metadata.metrics.column.";
+const BLOOM_COLUMN: &str = "write.parquet.bloom-filter-enabled.column.";
+const RETRIES: &str = "commit.retry.num-retries";
+const RETRY_MIN_MS: &str = "commit.retry.min-wait-ms";
+const RETRY_MAX_MS: &str = "commit.retry.max-wait-ms";
+const PREVIOUS_VERSIONS: &str = "write.metadata.previous-versions-max";
+
+/// What manifests say of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsMode {
+    /// Nothing.
+    None,
+    /// How many values and NULLs there are; no value. The mode of columns tagged `phi.direct`.
+    Counts,
+    /// Counts, and bounds cut to this many characters or bytes.
+    Truncate(usize),
+    /// Counts and whole bounds.
+    Full,
+}
+
+impl fmt::Display for MetricsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Counts => f.write_str("counts"),
+            Self::Truncate(length) => write!(f, "truncate({length})"),
+            Self::Full => f.write_str("full"),
+        }
+    }
+}
+
+impl FromStr for MetricsMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let length = |text: &str| text.strip_prefix("truncate(")?.strip_suffix(')')?.parse().ok();
+        match text.to_ascii_lowercase().as_str() {
+            "none" => Ok(Self::None),
+            "counts" => Ok(Self::Counts),
+            "full" => Ok(Self::Full),
+            other => match length(other) {
+                Some(length) if length > 0 => Ok(Self::Truncate(length)),
+                _ => Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!(
+                        "`{text}` is not a metrics mode; use none, counts, truncate(N) or full"
+                    ),
+                )),
+            },
+        }
+    }
+}
+
+/// The property that holds the metrics mode of a column.
+pub fn metrics_key(column: &str) -> String {
+    format!("{METRICS_COLUMN}{column}")
+}
+
+/// The property that asks for a bloom filter on a column.
+pub fn bloom_filter_key(column: &str) -> String {
+    format!("{BLOOM_COLUMN}{column}")
+}
+
+/// The properties that a new table gets unless it is told otherwise.
+pub fn defaults() -> BTreeMap<String, String> {
+    [(CODEC, "zstd"), (LEVEL, "1"), (METRICS_DEFAULT, "truncate(16)"), (PREVIOUS_VERSIONS, "100")]
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .into()
+}
+
+/// What the properties of a table say of writing to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WriteProperties {
+    /// zstd level, or none for uncompressed.
+    pub zstd_level: Option<i32>,
+    /// A file is closed once it has this many bytes.
+    pub target_file_bytes: u64,
+    /// A row group is closed once its encoded size reaches this many bytes.
+    pub row_group_bytes: usize,
+    /// Data pages are cut at this many bytes.
+    pub page_bytes: usize,
+    /// How often a commit that met another is tried again.
+    pub commit_retries: u32,
+    /// The shortest wait before that, in milliseconds; it doubles each time.
+    pub retry_min_ms: u64,
+    /// The longest wait, in milliseconds.
+    pub retry_max_ms: u64,
+    metrics_default: MetricsMode,
+    metrics: HashMap<String, MetricsMode>,
+    bloom: Vec<String>,
+}
+
+impl WriteProperties {
+    /// Reads a table's properties; what is not set has Iceberg's default.
+    ///
+    /// # Errors
+    /// `InvalidInput`, naming the property, for a value that makes no sense; `Unsupported` for a
+    /// codec other than zstd and uncompressed.
+    pub fn read(properties: &HashMap<String, String>) -> Result<Self> {
+        let level = number(properties, LEVEL, 1)?;
+        let zstd_level = match properties.get(CODEC).map_or("zstd", String::as_str) {
+            "zstd" => Some(level),
+            "uncompressed" => None,
+            other => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{CODEC} is `{other}`; zstd and uncompressed are written"),
+                ));
+            }
+        };
+        let mode = |text: &String| text.parse::<MetricsMode>();
+        let columns = |prefix: &'static str| {
+            properties.iter().filter_map(move |(key, value)| {
+                Some((key.strip_prefix(prefix)?.to_string(), value))
+            })
+        };
+        Ok(Self {
+            zstd_level,
+            target_file_bytes: number(properties, TARGET_FILE, 512 << 20)?,
+            row_group_bytes: number(properties, ROW_GROUP, 128 << 20)?,
+            page_bytes: number(properties, PAGE, 1 << 20)?,
+            commit_retries: number(properties, RETRIES, 4)?,
+            retry_min_ms: number(properties, RETRY_MIN_MS, 100)?,
+            retry_max_ms: number(properties, RETRY_MAX_MS, 60_000)?,
+            metrics_default: properties
+                .get(METRICS_DEFAULT)
+                .map_or(Ok(MetricsMode::Truncate(16)), mode)?,
+            metrics: columns(METRICS_COLUMN)
+                .map(|(column, text)| Ok((column, mode(text)?)))
+                .collect::<Result<_>>()?,
+            bloom: columns(BLOOM_COLUMN)
+                .filter(|(_, value)| value.as_str() == "true")
+                .map(|(column, _)| column)
+                .collect(),
+        })
+    }
+
+    /// The metrics mode of a column.
+    pub fn metrics(&self, column: &str) -> MetricsMode {
+        self.metrics.get(column).copied().unwrap_or(self.metrics_default)
+    }
+
+    /// The columns that get a bloom filter.
+    pub fn bloom_filter_columns(&self) -> &[String] {
+        &self.bloom
+    }
+}
+
+fn number<T: FromStr>(properties: &HashMap<String, String>, key: &str, default: T) -> Result<T> {
+    let Some(text) = properties.get(key) else { return Ok(default) };
+    text.parse().map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("property {key} is `{text}`, which is no number"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_read_or_refused_by_name() {
+        let set = |pairs: &[(&str, &str)]| {
+            let map = pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            WriteProperties::read(&map)
+        };
+        let read = set(&[
+            ("write.metadata.metrics.column.name", "counts"),
+            ("write.parquet.bloom-filter-enabled.column.id", "true"),
+            ("write.parquet.bloom-filter-enabled.column.x", "false"),
+        ])
+        .unwrap();
+        assert_eq!(read.metrics("name"), MetricsMode::Counts);
+        assert_eq!(read.metrics("id"), MetricsMode::Truncate(16));
+        assert_eq!(read.bloom_filter_columns(), ["id"]);
+        assert_eq!(read.zstd_level, Some(1));
+        for (key, value) in [
+            (TARGET_FILE, "large"),
+            (METRICS_DEFAULT, "some"),
+            ("write.metadata.metrics.column.x", "truncate(0)"),
+            (CODEC, "lzo"),
+        ] {
+            assert!(set(&[(key, value)]).is_err(), "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_what_reading_gives() {
+        let map = defaults().into_iter().collect();
+        assert_eq!(
+            WriteProperties::read(&map).unwrap(),
+            WriteProperties::read(&HashMap::new()).unwrap()
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Writes the rows of one partition as Parquet files, each closed at the target size.
+
+use std::fs::File;
+use std::io::BufWriter;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema, SchemaRef as ArrowSchemaRef};
+use iceberg::spec::{
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, PartitionSpecRef, SchemaRef, Struct,
+};
+use parquet::arrow::ArrowWriter;
+
+use super::{Expansion, bounds, encoding, partition};
+use crate::observer::Event;
+use crate::table::WriteProperties;
+use crate::{Error, ErrorKind, Result, storage};
+
+/// Where files go and what they are: the same for all files of one write.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) data_location: String,
+    pub(crate) arrow_schema: ArrowSchemaRef,
+    pub(crate) schema: SchemaRef,
+    /// How rows get the table's columns, if they come without some.
+    pub(crate) expansion: Option<Expansion>,
+    pub(crate) spec: PartitionSpecRef,
+    /// The table's sort order, if files are sorted by it.
+    pub(crate) sort_order_id: Option<i32>,
+    pub(crate) properties: WriteProperties,
+    pub(crate) commit_id: String,
+    pub(crate) ids: std::sync::Arc<dyn crate::ids::Ids>,
+    pub(crate) observer: std::sync::Arc<dyn crate::observer::Observer>,
+}
+
+struct Open {
+    location: String,
+    writer: ArrowWriter<BufWriter<File>>,
+}
+
+/// Writes batches of one partition, in the order in which they come.
+pub(crate) struct DataFileWriter<'a> {
+    target: &'a Target,
+    partition: &'a Struct,
+    open: Option<Open>,
+    done: Vec<DataFile>,
+}
+
+impl<'a> DataFileWriter<'a> {
+    pub(crate) fn new(target: &'a Target, partition: &'a Struct) -> Self {
+        Self { target, partition, open: None, done: Vec::new() }
+    }
+
+    /// Writes rows whose columns are the target's, by position.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let columns = match &self.target.expansion {
+            Some(expansion) => expansion.expand(batch)?,
+            None => batch.columns().to_vec(),
+        };
+        let batch = named(&self.target.arrow_schema, columns)?;
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(begin(self.target, self.partition, &batch)?),
+        };
+        open.writer.write(&batch).map_err(|error| encoding_failed(error, &open.location))?;
+        let bytes = open.writer.bytes_written() + open.writer.in_progress_size();
+        if u64::try_from(bytes).unwrap_or(u64::MAX) >= self.target.properties.target_file_bytes {
+            self.roll()?;
+        }
+        Ok(())
+    }
+
+    /// Closes the last file and gives the descriptions of all.
+    pub(crate) fn finish(mut self) -> Result<Vec<DataFile>> {
+        self.roll()?;
+        Ok(std::mem::take(&mut self.done))
+    }
+
+    fn roll(&mut self) -> Result<()> {
+        let Some(Open { location, mut writer }) = self.open.take() else { return Ok(()) };
+        let described = (|| {
+            let footer = writer.finish().map_err(|error| encoding_failed(error, &location))?;
+            let bytes = u64::try_from(writer.bytes_written()).unwrap_or(0);
+            storage::flush(writer.inner_mut(), &location)?;
+            let metrics = bounds::metrics(&footer, &self.target.schema, &self.target.properties)?;
+            let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
+            let mut file = DataFileBuilder::default();
+            if let Some(order) = self.target.sort_order_id {
+                file.sort_order_id(order);
+            }
+            file.content(DataContentType::Data)
+                .file_path(location.clone())
+                .file_format(DataFileFormat::Parquet)
+                .partition(self.partition.clone())
+                .partition_spec_id(self.target.spec.spec_id())
+                .record_count(rows)
+                .file_size_in_bytes(bytes)
+                .column_sizes(metrics.column_sizes)
+                .value_counts(metrics.value_counts)
+                .null_value_counts(metrics.null_value_counts)
+                .lower_bounds(metrics.lower_bounds)
+                .upper_bounds(metrics.upper_bounds)
+                .split_offsets(Some(metrics.split_offsets))
+                .build()
+                .map_err(|error| {
+                    Error::new(ErrorKind::Internal, "a data file cannot be described")
+                        .with_source(error)
+                })
+        })();
+        match described {
+            Ok(file) => {
+                let (rows, bytes) = (file.record_count(), file.file_size_in_bytes());
+                self.done.push(file);
+                self.target.observer.event(&Event::DataFileWritten { rows, bytes });
+                Ok(())
+            }
+            Err(error) => {
+                storage::discard(&[location]);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A writer that is given up takes its files with it.
+impl Drop for DataFileWriter<'_> {
+    fn drop(&mut self) {
+        let mut unused: Vec<String> =
+            self.done.iter().map(|file| file.file_path().to_string()).collect();
+        unused.extend(self.open.take().map(|open| open.location));
+        storage::discard(&unused);
+    }
+}
+
+/// The name carries the commit id, so that orphans can be traced to their job, and a UUID, so that
+/// no two attempts ever write the same file.
+fn begin(target: &Target, value: &Struct, first: &RecordBatch) -> Result<Open> {
+    let folder = partition::folder(&target.spec, &target.schema, value)?;
+    let slash = if folder.is_empty() { "" } else { "/" };
+    let location = format!(
+        "{}/{folder}{slash}{}-{}.parquet",
+        target.data_location,
+        target.commit_id,
+        target.ids.uuid()
+    );
+    let properties = encoding::properties(&target.arrow_schema, &target.properties, first)?;
+    let file = storage::create(&location)?;
+    let schema = std::sync::Arc::clone(&target.arrow_schema);
+    match ArrowWriter::try_new(file, schema, Some(properties)) {
+        Ok(writer) => Ok(Open { location, writer }),
+        Err(error) => {
+            storage::discard(std::slice::from_ref(&location));
+            Err(encoding_failed(error, &location))
+        }
+    }
+}
+
+/// The columns under the table's names. A text column may come as a dictionary, which is encoded as
+/// the text that it stands for.
+fn named(schema: &ArrowSchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let unfit = || Error::new(ErrorKind::InvalidData, "rows do not fit the table's columns");
+    if columns.len() != schema.fields().len() {
+        return Err(unfit());
+    }
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, values)| field.as_ref().clone().with_data_type(values.data_type().clone()))
+        .collect();
+    let schema = std::sync::Arc::new(Schema::new(fields));
+    RecordBatch::try_new(schema, columns).map_err(|error| unfit().with_source(error))
+}
+
+fn encoding_failed(error: parquet::errors::ParquetError, location: &str) -> Error {
+    if let parquet::errors::ParquetError::External(inner) = error {
+        return match inner.downcast::<std::io::Error>() {
+            Ok(io) => Error::io(*io, "write a data file", location),
+            Err(other) => Error::new(ErrorKind::Storage, "cannot write a data file")
+                .with_context("path", location)
+                .with_source(other),
+        };
+    }
+    Error::new(ErrorKind::Storage, "cannot write a data file")
+        .with_context("path", location)
+        .with_source(error)
+}

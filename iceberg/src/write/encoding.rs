@@ -1,0 +1,129 @@
+//! How each column of a data file is encoded.
+//!
+//! zstd level 1 from the table's properties; a dictionary only for columns whose sample repeats
+//! itself, since on the others it costs time and makes files larger; page statistics where they can
+//! prune; bloom filters where the table asks for them.
+
+use std::collections::HashSet;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::row::{RowConverter, SortField};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use crate::table::{MetricsMode, WriteProperties};
+use crate::{Error, ErrorKind, Result};
+
+/// How many rows are looked at to decide on dictionaries.
+const SAMPLE_ROWS: usize = 1_024;
+
+/// A dictionary pays while the sample has at most this share of distinct values, in percent.
+const DISTINCT_PERCENT: usize = 50;
+
+/// Row groups are never longer than this, however small their rows.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// The Parquet settings for a file that begins with `first`.
+///
+/// # Errors
+/// `InvalidInput` for a zstd level that does not exist.
+pub fn properties(
+    schema: &SchemaRef,
+    table: &WriteProperties,
+    first: &RecordBatch,
+) -> Result<WriterProperties> {
+    let compression = match table.zstd_level {
+        None => Compression::UNCOMPRESSED,
+        Some(level) => Compression::ZSTD(ZstdLevel::try_new(level).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("there is no zstd level {level}"))
+                .with_source(error)
+        })?),
+    };
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(format!("northstar {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(compression)
+        .set_data_page_size_limit(table.page_bytes)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(table.row_group_bytes))
+        .set_statistics_enabled(EnabledStatistics::Page);
+    let whole_bounds =
+        schema.fields().iter().any(|field| table.metrics(field.name()) == MetricsMode::Full);
+    if whole_bounds {
+        properties = properties.set_statistics_truncate_length(None);
+    }
+    for (field, values) in schema.fields().iter().zip(first.columns()) {
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        let distinct = distinct_percent(values)?;
+        let dictionary = field.data_type() != &DataType::Boolean && distinct <= DISTINCT_PERCENT;
+        properties = properties.set_column_dictionary_enabled(path.clone(), dictionary);
+        if !matches!(table.metrics(field.name()), MetricsMode::Truncate(_) | MetricsMode::Full) {
+            // No reader prunes by columns without bounds, so their pages need none either.
+            properties =
+                properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
+        }
+        if table.bloom_filter_columns().contains(field.name()) {
+            let rows = first.num_rows().max(SAMPLE_ROWS);
+            let expected = u64::try_from(rows * distinct / 100).unwrap_or(u64::MAX);
+            properties = properties
+                .set_column_bloom_filter_enabled(path.clone(), true)
+                .set_column_bloom_filter_max_ndv(path, expected.max(1_024));
+        }
+    }
+    Ok(properties.build())
+}
+
+/// How many of 100 sampled values are distinct; the sample is spread evenly over the column.
+fn distinct_percent(values: &ArrayRef) -> Result<usize> {
+    let rows = values.len();
+    if rows == 0 {
+        return Ok(0);
+    }
+    let failed = |error: arrow::error::ArrowError| {
+        Error::new(ErrorKind::Internal, "a column cannot be sampled").with_source(error)
+    };
+    let sampled = rows.min(SAMPLE_ROWS);
+    let at = (0..sampled).map(|index| u64::try_from(index * rows / sampled).unwrap_or(0));
+    let sample =
+        take(values, &arrow::array::UInt64Array::from_iter_values(at), None).map_err(failed)?;
+    let field = SortField::new(sample.data_type().clone());
+    let rows = RowConverter::new(vec![field])
+        .and_then(|converter| converter.convert_columns(&[sample]))
+        .map_err(failed)?;
+    let distinct: HashSet<_> = rows.iter().map(|row| row.data().to_vec()).collect();
+    Ok(distinct.len() * 100 / sampled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn a_dictionary_is_used_where_values_repeat() {
+        let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5_000));
+        let unit: ArrayRef = Arc::new(StringArray::from_iter_values(
+            (0..5_000).map(|row| if row % 2 == 0 { "mg/dL" } else { "mmol/L" }),
+        ));
+        let batch = RecordBatch::try_from_iter([("id", id), ("unit", unit)]).unwrap();
+        let table = WriteProperties::read(&HashMap::from([
+            (crate::table::properties::bloom_filter_key("id"), "true".to_string()),
+            (crate::table::properties::metrics_key("unit"), "counts".to_string()),
+        ]))
+        .unwrap();
+        let written = properties(&batch.schema(), &table, &batch).unwrap();
+        let path = |name: &str| ColumnPath::new(vec![name.to_string()]);
+        assert!(!written.dictionary_enabled(&path("id")));
+        assert!(written.dictionary_enabled(&path("unit")));
+        assert!(written.bloom_filter_properties(&path("id")).is_some());
+        assert!(written.bloom_filter_properties(&path("unit")).is_none());
+        assert_eq!(written.statistics_enabled(&path("unit")), EnabledStatistics::Chunk);
+    }
+}

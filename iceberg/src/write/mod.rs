@@ -1,0 +1,25 @@
+//! Rows in, data files out: partitioned, sorted, encoded, described, within a memory budget.
+//!
+//! ```text
+//! batches ─▶ partition   which partition each row belongs to
+//!         ─▶ chunk       rows kept as they came, up to the memory budget
+//!         ─▶ spill       over the budget: sorted runs, one file per chunk
+//!         ─▶ merge       the runs of a partition, in sort order
+//!         ─▶ data_file   Parquet, rolled at the target size, described by `bounds`
+//! ```
+//!
+//! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet.
+
+pub mod bounds;
+mod chunk;
+mod data_file;
+pub mod encoding;
+mod expansion;
+mod merge;
+pub mod partition;
+mod spill;
+pub mod transform;
+mod writer;
+
+pub use expansion::Expansion;
+pub use writer::{TableWriter, WriteOptions, Written};

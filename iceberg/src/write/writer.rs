@@ -1,0 +1,262 @@
+//! The writer of a table: takes batches, keeps within its memory, yields data files.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef as ArrowSchemaRef;
+use iceberg::spec::DataFile;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::Expansion;
+use super::chunk::Chunk;
+use super::data_file::{DataFileWriter, Target};
+use super::merge::{Run, merge};
+use super::partition::Partitioner;
+use super::spill::Spill;
+use crate::lake::Lake;
+use crate::observer::Event;
+use crate::table::schema::arrow_schema;
+use crate::table::{LakeTable, WriteProperties};
+use crate::{Error, ErrorKind, Result, storage};
+
+/// Spilled chunks are merged into files once there are this many, so that the buffers that read
+/// them back stay few.
+const MOST_SPILLS: usize = 32;
+
+/// How a write uses the machine.
+#[derive(Debug, Clone)]
+pub struct WriteOptions {
+    /// How much memory rows may take before they are put aside on disk, in bytes. Encoding takes
+    /// about two row groups for each thread on top.
+    pub memory_bytes: usize,
+    /// Where rows are put aside; made at need, readable by its owner alone.
+    pub spill_folder: PathBuf,
+    /// How many files are encoded at once.
+    pub threads: usize,
+}
+
+/// Files that were written and that no snapshot refers to yet.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The descriptions of the files.
+    pub files: Vec<DataFile>,
+    /// The rows in them.
+    pub rows: u64,
+    /// Bytes that were put aside on disk on the way.
+    pub spilled_bytes: u64,
+}
+
+impl Written {
+    /// Removes the files, for a write that will not be committed.
+    pub fn discard(self) {
+        let locations: Vec<String> =
+            self.files.iter().map(|file| file.file_path().to_string()).collect();
+        storage::discard(&locations);
+    }
+}
+
+/// Writes rows into data files of one table. Blocking: run it outside async code.
+#[derive(Debug)]
+pub struct TableWriter {
+    target: Target,
+    options: WriteOptions,
+    pool: rayon::ThreadPool,
+    partitioner: Partitioner,
+    /// The columns to sort by.
+    sort: Vec<usize>,
+    chunk: Chunk,
+    spills: Vec<Spill>,
+    written: Written,
+}
+
+impl TableWriter {
+    /// A writer for the table's current schema, partition spec and sort order. `commit_id` becomes
+    /// part of each file's name.
+    ///
+    /// # Errors
+    /// `Unsupported` for a table of another format version, type or transform than this writes;
+    /// `InvalidInput` for table properties that make no sense.
+    pub fn new(
+        lake: &Lake,
+        table: &LakeTable,
+        commit_id: &str,
+        options: WriteOptions,
+    ) -> Result<Self> {
+        table.check_writable()?;
+        let metadata = table.metadata();
+        let schema = metadata.current_schema();
+        let spec = metadata.default_partition_spec();
+        let sort = sort_columns(table);
+        let order = i32::try_from(metadata.default_sort_order_id()).ok();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads.max(1))
+            .thread_name(|index| format!("encode-{index}"))
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, "the encoding threads cannot be started")
+                    .with_source(error)
+            })?;
+        Ok(Self {
+            partitioner: Partitioner::new(spec, schema)?,
+            target: Target {
+                data_location: format!("{}/data", table.location()),
+                arrow_schema: arrow_schema(schema)?,
+                schema: Arc::clone(schema),
+                expansion: None,
+                spec: Arc::clone(spec),
+                sort_order_id: order.filter(|_| !sort.is_empty()),
+                properties: WriteProperties::read(metadata.properties())?,
+                commit_id: commit_id.to_string(),
+                ids: Arc::clone(&lake.ids),
+                observer: Arc::clone(&lake.observer),
+            },
+            options,
+            pool,
+            sort,
+            chunk: Chunk::default(),
+            spills: Vec::new(),
+            written: Written::default(),
+        })
+    }
+
+    /// The same writer for narrow rows, which become the table's when they are encoded.
+    ///
+    /// # Errors
+    /// `Unsupported` if the table is partitioned or sorted by a column that narrow rows lack.
+    pub fn with_expansion(mut self, expansion: Expansion) -> Result<Self> {
+        let needed: Vec<usize> =
+            self.partitioner.columns().chain(self.sort.iter().copied()).collect();
+        expansion.check(&self.target.arrow_schema, &needed)?;
+        self.target.expansion = Some(expansion);
+        Ok(self)
+    }
+
+    /// The columns that batches must have, in order.
+    pub fn schema(&self) -> &ArrowSchemaRef {
+        self.target.expansion.as_ref().map_or(&self.target.arrow_schema, Expansion::narrow)
+    }
+
+    /// Takes rows.
+    ///
+    /// # Errors
+    /// `InvalidData` for columns other than [`TableWriter::schema`]; storage errors.
+    pub fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let columns = self.schema().fields();
+        let fits = batch.num_columns() == columns.len()
+            && batch.columns().iter().zip(columns).all(|(values, column)| {
+                values.data_type() == column.data_type()
+                    && (column.is_nullable() || values.null_count() == 0)
+            });
+        if !fits {
+            return Err(Error::new(ErrorKind::InvalidData, "rows do not fit the table's columns"));
+        }
+        let numbers = self.partitioner.numbers(&batch)?;
+        self.chunk.push(batch, numbers);
+        if self.chunk.bytes() >= self.options.memory_bytes {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and gives all files.
+    ///
+    /// # Errors
+    /// Storage errors; the files are removed then.
+    pub fn finish(mut self) -> Result<Written> {
+        if self.spills.is_empty() {
+            let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+            let partitions: Vec<usize> = sorted.partitions().collect();
+            self.encode(partitions, |_, partition, file| {
+                sorted.rows(partition).try_for_each(|batch| file.write(&batch?))
+            })?;
+        } else {
+            self.spill()?;
+            self.merge_spills()?;
+        }
+        Ok(std::mem::take(&mut self.written))
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+        let spill = Spill::write(&sorted, &self.options.spill_folder, self.target.ids.as_ref())?;
+        self.written.spilled_bytes += spill.bytes();
+        self.target.observer.event(&Event::Spilled { bytes: spill.bytes() });
+        self.spills.push(spill);
+        if self.spills.len() >= MOST_SPILLS {
+            drop(sorted);
+            self.merge_spills()?;
+        }
+        Ok(())
+    }
+
+    fn merge_spills(&mut self) -> Result<()> {
+        let spills = std::mem::take(&mut self.spills);
+        let partitions: BTreeSet<usize> = spills.iter().flat_map(Spill::partitions).collect();
+        self.encode(partitions.into_iter().collect(), |writer, partition, file| {
+            let mut runs: Vec<Run> = Vec::new();
+            for spill in &spills {
+                if let Some(rows) = spill.rows(partition)? {
+                    runs.push(Box::new(rows));
+                }
+            }
+            merge(writer.schema(), runs, &writer.sort, |batch| file.write(batch))
+        })
+    }
+
+    /// Encodes partitions, several at once; if one fails, none of their files is left.
+    fn encode(
+        &mut self,
+        partitions: Vec<usize>,
+        fill: impl Fn(&Self, usize, &mut DataFileWriter<'_>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let done: Mutex<Vec<(usize, Vec<DataFile>)>> = Mutex::new(Vec::new());
+        let this: &Self = self;
+        let outcome = this.pool.install(|| {
+            partitions.into_par_iter().try_for_each(|partition| {
+                let value = &this.partitioner.values()[partition];
+                let mut file = DataFileWriter::new(&this.target, value);
+                fill(this, partition, &mut file)?;
+                let files = file.finish()?;
+                if let Ok(mut done) = done.lock() {
+                    done.push((partition, files));
+                }
+                Ok(())
+            })
+        });
+        let mut done = done.into_inner().unwrap_or_default();
+        done.sort_by_key(|(partition, _)| *partition);
+        self.written.files.extend(done.into_iter().flat_map(|(_, files)| files));
+        self.written.rows = self.written.files.iter().map(DataFile::record_count).sum();
+        outcome
+    }
+}
+
+/// A writer that is given up takes its files with it.
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.written).discard();
+    }
+}
+
+/// The positions of the columns that the table's default order sorts by. An order that this writer
+/// cannot make (transforms, descending) leaves files unsorted, and they do not claim to be sorted.
+fn sort_columns(table: &LakeTable) -> Vec<usize> {
+    use iceberg::spec::{NullOrder, SortDirection, Transform};
+    let metadata = table.metadata();
+    let fields = metadata.current_schema().as_struct().fields();
+    let columns = metadata.default_sort_order().fields.iter().map(|field| {
+        let plain = field.transform == Transform::Identity
+            && field.direction == SortDirection::Ascending
+            && field.null_order == NullOrder::First;
+        plain.then(|| fields.iter().position(|column| column.id == field.source_id)).flatten()
+    });
+    columns.collect::<Option<Vec<usize>>>().unwrap_or_default()
+}
