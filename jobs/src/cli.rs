@@ -1,0 +1,209 @@
+//! The command line: what can be asked, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "Examples:
+  northstar demo                                   see it all on synthetic data
+  northstar load csv --from ./extract --into bronze
+  northstar sql \"SELECT count(*) FROM bronze.lab_result\"
+  northstar sql \"SELECT * FROM bronze.patient VERSION AS OF 4821 LIMIT 5\"
+  northstar snapshots bronze.lab_result
+
+Exit codes: 0 done, 1 data or user error, 2 internal error, 3 a retry may help";
+
+/// Loads legacy extracts into Apache Iceberg tables, once and whole, and reads them as they are and
+/// as they were.
+#[derive(Debug, Parser)]
+#[command(name = "northstar", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Folder that holds the catalog and the tables
+    #[arg(long, global = true, value_name = "DIR", default_value = "./lake")]
+    pub(crate) warehouse: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Memory for rows under way, such as 512MiB; what does not fit is put aside on disk
+    #[arg(long, global = true, value_name = "SIZE", default_value = "512MiB", value_parser = parse_size)]
+    pub(crate) memory: usize,
+    /// Who runs this; recorded with each table opened and each commit
+    #[arg(long, global = true, env = "USER", default_value = "unknown", hide_env_values = true)]
+    pub(crate) actor: String,
+    /// Why; recorded likewise
+    #[arg(long, global = true, default_value = "command line")]
+    pub(crate) reason: String,
+    /// More log lines (-v, -vv)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Aligned columns
+    Table,
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Generate, load, append and travel in time, on synthetic data
+    Demo(Emr),
+    /// Write a synthetic legacy EMR: extract, next day, changes, contract and truth
+    #[command(after_help = "Example:\n  northstar generate --to ./emr --patients 2000 --seed 7")]
+    Generate {
+        /// Folder to write into; made if it is not there
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        #[command(flatten)]
+        emr: Emr,
+    },
+    /// Load files into bronze tables
+    #[command(subcommand)]
+    Load(Load),
+    /// Run one SQL query
+    #[command(after_help = SQL_HELP)]
+    Sql {
+        /// The query; `-` reads it from standard input
+        query: String,
+    },
+    /// Run SQL queries interactively
+    #[command(after_help = SQL_HELP)]
+    Shell,
+    /// List the snapshots of a table, oldest first
+    #[command(after_help = "Example:\n  northstar snapshots bronze.lab_result")]
+    Snapshots {
+        /// The table, as NAMESPACE.TABLE
+        table: String,
+    },
+    /// List all tables with their rows and files
+    Tables,
+}
+
+const SQL_HELP: &str = "Examples:
+  northstar sql \"SELECT count(*) FROM bronze.lab_result\"
+  northstar sql \"SELECT count(*) FROM bronze.lab_result VERSION AS OF 4821\"
+  northstar sql \"SELECT count(*) FROM bronze.lab_result VERSION AS OF 'month-close'\"
+  northstar sql \"SELECT count(*) FROM bronze.lab_result TIMESTAMP AS OF '2024-05-01T00:00:00Z'\"
+  northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Load {
+    /// Load a folder of CSV files; files that were loaded before are skipped
+    #[command(after_help = LOAD_HELP)]
+    Csv {
+        /// Folder with TABLE.csv files, or TABLE/ folders of CSV files
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// Namespace of the bronze tables; made if it is not there
+        #[arg(long, value_name = "NAMESPACE")]
+        into: String,
+        /// What the files alone do not say: types, partitions, PHI tags
+        /// [default: DIR/tables.toml, if there is one]
+        #[arg(long, value_name = "FILE")]
+        contract: Option<PathBuf>,
+        /// Name of the system that the files come from
+        #[arg(long, value_name = "NAME", default_value = "legacy_emr")]
+        source_system: String,
+        /// Files encoded at once
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        threads: usize,
+    },
+}
+
+const LOAD_HELP: &str =
+    "Records that cannot be loaded go to NAMESPACE.quarantine, whole, with file, line,
+column and reason. Exit code 1 says that a file was refused or is damaged.
+
+Example:
+  northstar load csv --from ./extract --into bronze
+  northstar sql \"SELECT _source_file, _source_line, reason FROM bronze.quarantine\"";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Emr {
+    /// The same seed gives the same bytes
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// About how many records in all; sets the number of patients
+    #[arg(long, value_name = "N", conflicts_with = "patients")]
+    pub(crate) rows: Option<u64>,
+    /// Facilities (clinics)
+    #[arg(long, value_name = "N")]
+    pub(crate) facilities: Option<u32>,
+    /// Patients; the other tables grow with them
+    #[arg(long, value_name = "N")]
+    pub(crate) patients: Option<u32>,
+    /// Months of history
+    #[arg(long, value_name = "N")]
+    pub(crate) months: Option<u32>,
+    /// Malformed records strewn in, to see quarantine at work
+    #[arg(long, value_name = "N")]
+    pub(crate) malformed: Option<u32>,
+}
+
+/// Bytes from `512MiB`, `2GiB`, `64KiB` or a plain number.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1_usize,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" | "m" => 1 << 20,
+        "GiB" | "G" | "g" => 1 << 30,
+        other => return Err(format!("`{other}` is no unit; use KiB, MiB or GiB")),
+    };
+    let bytes = digits
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .and_then(|count| count.checked_mul(unit))
+        .ok_or_else(|| format!("`{text}` is no size; write for instance 512MiB"))?;
+    if bytes < 16 << 20 {
+        return Err("less than 16MiB is too little to load with".to_string());
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("2GiB"), Ok(2 << 30));
+        assert_eq!(parse_size("33554432"), Ok(32 << 20));
+        for bad in ["", "MiB", "12parsecs", "1KiB", "99999999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn help_fits_100_columns() {
+        let mut command = Cli::command();
+        let mut texts = vec![command.render_long_help().to_string()];
+        for sub in command.get_subcommands_mut() {
+            texts.push(sub.render_long_help().to_string());
+        }
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The commands, a file each.
+
+mod demo;
+mod generate;
+mod load;
+mod shell;
+mod snapshots;
+mod sql;
+mod tables;
+
+use northstar_iceberg::Result;
+
+use crate::cli::{Cli, Command, Load};
+use crate::exit::Done;
+use crate::printer::Printer;
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Demo(emr) => demo::run(global, emr, printer).await,
+        Command::Generate { to, emr } => generate::run(to, emr, printer),
+        Command::Load(Load::Csv { from, into, contract, source_system, threads }) => {
+            let request = load::Request {
+                from,
+                into,
+                contract: contract.as_deref(),
+                source_system,
+                threads: *threads,
+            };
+            load::run(global, &request, printer).await
+        }
+        Command::Sql { query } => sql::run(global, query, printer).await,
+        Command::Shell => shell::run(global, printer).await,
+        Command::Snapshots { table } => snapshots::run(global, table, printer).await,
+        Command::Tables => tables::run(global, printer).await,
+    }
+}

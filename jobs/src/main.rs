@@ -1,0 +1,27 @@
+//! `northstar`: loads extracts into Iceberg tables and reads them as they are and as they were.
+
+mod cli;
+mod command;
+mod exit;
+mod printer;
+mod progress;
+mod warehouse;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    exit::quiet_broken_pipe();
+    let cli = cli::Cli::parse();
+    progress::init_logging(cli.global.verbose);
+    let printer = printer::Printer::new(cli.global.output);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::internal(&printer, &error),
+    };
+    match runtime.block_on(command::run(&cli, &printer)) {
+        Ok(done) => done.into(),
+        Err(error) => exit::failed(&printer, &error),
+    }
+}

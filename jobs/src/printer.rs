@@ -1,0 +1,199 @@
+//! The one place that writes to standard output and standard error.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use northstar_iceberg::{Error, ErrorKind, Result};
+
+use crate::cli::Output;
+
+/// Tables are laid out for terminals of this width.
+const WIDTH: u16 = 100;
+
+/// Prints results to standard output as asked for, and everything else to standard error.
+#[derive(Debug, Clone)]
+pub(crate) struct Printer {
+    output: Output,
+}
+
+impl Printer {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output }
+    }
+
+    /// A line for people: on standard output if tables go there, else on standard error, so that
+    /// CSV and JSON stay clean.
+    pub(crate) fn say(&self, text: impl Display) {
+        match self.output {
+            Output::Table => self.line(&text.to_string()),
+            _ => self.note(text),
+        }
+    }
+
+    /// A line on standard error.
+    #[expect(clippy::print_stderr, reason = "the printer owns standard error")]
+    pub(crate) fn note(&self, text: impl Display) {
+        eprintln!("{text}");
+    }
+
+    /// An error, with a way to see what to do next.
+    pub(crate) fn error(&self, error: &dyn Display) {
+        self.note(format!("error: {error}"));
+    }
+
+    /// A table of texts; columns whose cells are all numbers are set to the right.
+    pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
+        match self.output {
+            Output::Table => {
+                let header: Vec<String> = header.iter().map(|name| (*name).to_string()).collect();
+                self.line(&laid_out(&header, rows));
+                Ok(())
+            }
+            Output::Csv => self.csv(header.iter().map(|name| (*name).to_string()), rows),
+            Output::Json => {
+                for row in rows {
+                    let object: serde_json::Map<String, serde_json::Value> = header
+                        .iter()
+                        .zip(row)
+                        .map(|(name, cell)| ((*name).to_string(), cell.clone().into()))
+                        .collect();
+                    self.line(&serde_json::Value::Object(object).to_string());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The rows of a query.
+    ///
+    /// Table: as people read them. CSV: NULL is empty, text is quoted at need. JSON: one object a
+    /// line, with every column; decimals and timestamps as text, binary as hexadecimal.
+    pub(crate) fn batches(&self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<()> {
+        let header: Vec<String> =
+            schema.fields().iter().map(|field| field.name().clone()).collect();
+        match self.output {
+            Output::Json => self.json(batches),
+            Output::Csv => {
+                let mut first = Some(header);
+                for batch in batches {
+                    self.csv(first.take().into_iter().flatten(), &texts(batch, "")?)?;
+                }
+                match first {
+                    Some(header) => self.csv(header.into_iter(), &[]),
+                    None => Ok(()),
+                }
+            }
+            Output::Table => {
+                let mut rows = Vec::new();
+                for batch in batches {
+                    rows.extend(texts(batch, "NULL")?);
+                }
+                self.line(&laid_out(&header, &rows));
+                let count = rows.len();
+                self.line(&format!("{count} row{}", if count == 1 { "" } else { "s" }));
+                Ok(())
+            }
+        }
+    }
+
+    fn csv(&self, header: impl Iterator<Item = String>, rows: &[Vec<String>]) -> Result<()> {
+        let quoted = |cell: &String| {
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.clone()
+            }
+        };
+        let header: Vec<String> = header.collect();
+        let lines = (!header.is_empty()).then_some(&header).into_iter().chain(rows);
+        for cells in lines {
+            self.line(&cells.iter().map(quoted).collect::<Vec<_>>().join(","));
+        }
+        Ok(())
+    }
+
+    fn json(&self, batches: &[RecordBatch]) -> Result<()> {
+        let failed = |error: arrow::error::ArrowError| {
+            Error::new(ErrorKind::Internal, "rows cannot be written as JSON").with_source(error)
+        };
+        let mut bytes = Vec::new();
+        for batch in batches {
+            let mut writer = arrow::json::WriterBuilder::new()
+                .with_explicit_nulls(true)
+                .build::<_, arrow::json::writer::LineDelimited>(&mut bytes);
+            writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
+        }
+        self.bytes(&bytes);
+        Ok(())
+    }
+
+    fn line(&self, text: &str) {
+        self.bytes(text.as_bytes());
+        self.bytes(b"\n");
+    }
+
+    fn bytes(&self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        // A reader that went away (`| head`) has seen what it wanted.
+        if out.write_all(bytes).is_err() {
+            std::process::exit(0);
+        }
+    }
+}
+
+/// Whether progress bars make sense.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<String>>> {
+    let failed = |error: arrow::error::ArrowError| {
+        Error::new(ErrorKind::Internal, "rows cannot be shown").with_source(error)
+    };
+    let options = FormatOptions::default().with_null(null);
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options).map_err(failed))
+        .collect::<Result<Vec<_>>>()?;
+    Ok((0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect())
+        .collect())
+}
+
+fn laid_out(header: &[String], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        let mut cells = rows.iter().filter_map(|row| row.get(index)).peekable();
+        let is_number = |cell: &String| cell == "NULL" || cell.parse::<f64>().is_ok();
+        if cells.peek().is_some() && cells.all(is_number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_fit_100_columns() {
+        let rows = vec![vec!["x".repeat(300), "1".into()], vec!["short".into(), "22".into()]];
+        let text = laid_out(&["a long name".into(), "n".into()], &rows);
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+}

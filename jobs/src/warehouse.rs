@@ -1,0 +1,116 @@
+//! The warehouse folder: the catalog, the tables, and what a command needs to use them.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use northstar_catalog::open::{OpenMode, open, sqlite_url};
+use northstar_iceberg::access::{Access, JsonLinesSink};
+use northstar_iceberg::clock::SystemClock;
+use northstar_iceberg::commit::RunContext;
+use northstar_iceberg::ids::RandomIds;
+use northstar_iceberg::observer::Observer;
+use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
+use northstar_iceberg::storage;
+use northstar_iceberg::write::WriteOptions;
+use northstar_iceberg::{Error, ErrorKind, Lake, Result};
+
+use crate::cli::Global;
+
+/// An opened warehouse.
+#[derive(Debug)]
+pub(crate) struct Warehouse {
+    pub(crate) folder: PathBuf,
+    pub(crate) lake: Lake,
+    pub(crate) access: Access,
+    memory_bytes: usize,
+}
+
+impl Warehouse {
+    /// Opens a warehouse that is there.
+    pub(crate) async fn existing(global: &Global, observer: Arc<dyn Observer>) -> Result<Self> {
+        let folder = &global.warehouse;
+        match folder.join("catalog.db").try_exists() {
+            Ok(true) => Self::open(global, OpenMode::Existing, observer).await,
+            Err(error) => Err(Error::io(error, "open the warehouse", folder.display())),
+            Ok(false) => Err(Error::new(
+                ErrorKind::NotFound,
+                "there is no warehouse here; name another with --warehouse DIR, or make one with \
+                 `northstar demo` or `northstar load csv`",
+            )
+            .with_context("path", folder.display())),
+        }
+    }
+
+    /// Opens a warehouse, and makes it first if it is not there: a folder that its owner alone may
+    /// enter.
+    pub(crate) async fn create(global: &Global, observer: Arc<dyn Observer>) -> Result<Self> {
+        let folder = &global.warehouse;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| Error::io(error, "make the warehouse", folder.display()))?;
+        Self::open(global, OpenMode::Create, observer).await
+    }
+
+    async fn open(global: &Global, mode: OpenMode, observer: Arc<dyn Observer>) -> Result<Self> {
+        let folder = std::fs::canonicalize(&global.warehouse)
+            .map_err(|error| Error::io(error, "open the warehouse", global.warehouse.display()))?;
+        let catalog = open(&sqlite_url(&folder.join("catalog.db"))?, mode).await?;
+        let lake = Lake {
+            catalog,
+            warehouse: storage::location(&folder.join("tables")),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            access: Arc::new(JsonLinesSink::new(folder.join("access.jsonl"))),
+            observer,
+        };
+        let access = Access::new(&global.actor, &global.reason)?;
+        Ok(Self { folder, lake, access, memory_bytes: global.memory })
+    }
+
+    /// A run of a job, for commits.
+    pub(crate) fn run(&self, job: &str) -> RunContext {
+        RunContext {
+            job: job.to_string(),
+            run_id: self.lake.ids.uuid().to_string(),
+            actor: self.access.actor().to_string(),
+            reason: self.access.purpose().to_string(),
+        }
+    }
+
+    /// How writers use the machine. Half of the memory is for rows that wait; the rest is for the
+    /// batches under way and for encoding.
+    pub(crate) fn write_options(&self, threads: usize) -> WriteOptions {
+        WriteOptions {
+            memory_bytes: self.memory_bytes / 2,
+            spill_folder: self.spill_folder(),
+            threads,
+        }
+    }
+
+    /// A session over all tables.
+    pub(crate) fn session(&self) -> Result<SqlSession> {
+        let options = SqlOptions {
+            memory_bytes: Some(self.memory_bytes),
+            spill_dir: Some(self.spill_folder()),
+            ..SqlOptions::default()
+        };
+        let tables = LakeTables::new(self.lake.clone(), self.access.clone());
+        SqlSession::new(options, Arc::new(tables))
+    }
+
+    fn spill_folder(&self) -> PathBuf {
+        self.folder.join(".spill")
+    }
+}
+
+/// A path as it is best shown: relative to where we stand, if it is below.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match path.strip_prefix(&here) {
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => path.display().to_string(),
+    }
+}
