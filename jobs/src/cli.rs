@@ -110,7 +110,7 @@ pub(crate) enum Load {
         #[arg(long, value_name = "NAMESPACE")]
         into: String,
         /// What the files alone do not say: types, partitions, PHI tags
-        /// [default: DIR/tables.toml, if there is one]
+        /// [default: tables.toml in DIR or beside it, if there is one]
         #[arg(long, value_name = "FILE")]
         contract: Option<PathBuf>,
         /// Name of the system that the files come from

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use northstar_iceberg::{Error, ErrorKind, Result};
 
 use crate::cli::Output;
@@ -168,7 +168,9 @@ fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<String>>> {
 fn laid_out(header: &[String], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_preset(presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH)
         .set_header(header);
@@ -176,6 +178,7 @@ fn laid_out(header: &[String], rows: &[Vec<String>]) -> String {
         table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
         let mut cells = rows.iter().filter_map(|row| row.get(index)).peekable();
         let is_number = |cell: &String| cell == "NULL" || cell.parse::<f64>().is_ok();
         if cells.peek().is_some() && cells.all(is_number) {

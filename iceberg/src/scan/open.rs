@@ -4,15 +4,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result as DFResult};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::errors::ParquetError;
-
-use arrow::datatypes::SchemaRef;
 
 use super::slice::FileSlice;
 use super::statistics::constant_statistics;
@@ -23,6 +24,8 @@ use crate::{Error, ErrorKind};
 pub(super) struct IcebergMorselizer {
     /// The Parquet reader's.
     pub inner: Box<dyn Morselizer>,
+    /// Where the files stand.
+    pub store: Arc<dyn ObjectStore>,
     /// The table's own columns.
     pub columns: SchemaRef,
 }
@@ -37,8 +40,10 @@ impl Morselizer for IcebergMorselizer {
             let statistics = constant_statistics(&self.columns, &slice);
             file = file.with_statistics(Arc::new(statistics));
         }
-        let inner = self.inner.plan_file(file).map_err(|error| named(error, &slice))?;
-        Ok(Box::new(Named { inner, slice }))
+        let location = file.path().clone();
+        let opened = Opened { slice, store: Arc::clone(&self.store), location };
+        let inner = self.inner.plan_file(file).map_err(|error| opened.named(error))?;
+        Ok(Box::new(Named { inner, file: Arc::new(opened) }))
     }
 }
 
@@ -46,35 +51,33 @@ impl Morselizer for IcebergMorselizer {
 #[derive(Debug)]
 struct Named<T> {
     inner: T,
-    slice: Arc<FileSlice>,
+    file: Arc<Opened>,
 }
 
 impl<T> Named<T> {
-    fn of(inner: T, slice: &Arc<FileSlice>) -> Box<Self> {
-        Box::new(Self { inner, slice: Arc::clone(slice) })
+    fn of(inner: T, file: &Arc<Opened>) -> Box<Self> {
+        Box::new(Self { inner, file: Arc::clone(file) })
     }
 }
 
 impl MorselPlanner for Named<Box<dyn MorselPlanner>> {
     fn plan(self: Box<Self>) -> DFResult<Option<MorselPlan>> {
-        let slice = self.slice;
-        let Some(mut plan) = self.inner.plan().map_err(|error| named(error, &slice))? else {
+        let file = self.file;
+        let Some(mut plan) = self.inner.plan().map_err(|error| file.named(error))? else {
             return Ok(None);
         };
         let morsels = plan.take_morsels().into_iter();
         let planners = plan.take_ready_planners().into_iter();
         let mut renamed = MorselPlan::new()
-            .with_morsels(
-                morsels.map(|inner| Named::of(inner, &slice) as Box<dyn Morsel>).collect(),
-            )
+            .with_morsels(morsels.map(|inner| Named::of(inner, &file) as Box<dyn Morsel>).collect())
             .with_planners(
-                planners.map(|inner| Named::of(inner, &slice) as Box<dyn MorselPlanner>).collect(),
+                planners.map(|inner| Named::of(inner, &file) as Box<dyn MorselPlanner>).collect(),
             );
         if let Some(pending) = plan.take_pending_planner() {
             renamed.set_pending_planner(async move {
                 match pending.await {
-                    Ok(inner) => Ok(Named::of(inner, &slice) as Box<dyn MorselPlanner>),
-                    Err(error) => Err(named(error, &slice)),
+                    Ok(inner) => Ok(Named::of(inner, &file) as Box<dyn MorselPlanner>),
+                    Err(error) => Err(file.unreadable(error).await),
                 }
             });
         }
@@ -84,31 +87,60 @@ impl MorselPlanner for Named<Box<dyn MorselPlanner>> {
 
 impl Morsel for Named<Box<dyn Morsel>> {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, DFResult<RecordBatch>> {
-        let slice = self.slice;
+        let file = self.file;
         let batches = self.inner.into_stream();
-        batches.map(move |batch| batch.map_err(|error| named(error, &slice))).boxed()
+        batches.map(move |batch| batch.map_err(|error| file.named(error))).boxed()
     }
 }
 
-/// An error of reading a file, as ours and with its name; errors that are not about the file stay as
-/// they are.
-fn named(error: DataFusionError, slice: &FileSlice) -> DataFusionError {
-    let error = match error {
-        DataFusionError::External(source) => match source.downcast::<Error>() {
-            Ok(error) if error.context("file").is_some() => *error,
-            Ok(error) => error.with_context("file", &slice.path),
-            Err(source) => return DataFusionError::External(source),
-        },
-        DataFusionError::Context(note, inner) => {
-            return DataFusionError::Context(note, Box::new(named(*inner, slice)));
+/// A file that is being read.
+#[derive(Debug)]
+struct Opened {
+    slice: Arc<FileSlice>,
+    store: Arc<dyn ObjectStore>,
+    location: Path,
+}
+
+impl Opened {
+    /// The error of opening the file. The reader keeps only the text of what the store said, so the
+    /// store is asked again for one byte.
+    async fn unreadable(&self, error: DataFusionError) -> DataFusionError {
+        match self.store.get_range(&self.location, 0..1).await {
+            Ok(_) => self.named(error),
+            Err(cause) => external(
+                Error::new(store_kind(&cause), "cannot read a data file")
+                    .with_context("file", &self.slice.path)
+                    .with_source(cause),
+            ),
         }
-        error => match kind(&error) {
-            Some(kind) => Error::new(kind, "cannot read a data file")
-                .with_context("file", &slice.path)
-                .with_source(error),
-            None => return error,
-        },
-    };
+    }
+
+    /// An error of reading the file, as ours and with its name; errors that are not about the file
+    /// stay as they are.
+    fn named(&self, error: DataFusionError) -> DataFusionError {
+        let path = &self.slice.path;
+        match error {
+            DataFusionError::External(source) => match source.downcast::<Error>() {
+                Ok(error) if error.context("file").is_some() => external(*error),
+                Ok(error) => external(error.with_context("file", path)),
+                Err(source) => DataFusionError::External(source),
+            },
+            DataFusionError::Context(note, inner) => {
+                DataFusionError::Context(note, Box::new(self.named(*inner)))
+            }
+            error => match kind(&error) {
+                Some(kind) => external(
+                    Error::new(kind, "cannot read a data file")
+                        .with_context("file", path)
+                        .with_source(error),
+                ),
+                None => error,
+            },
+        }
+    }
+}
+
+fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
@@ -118,17 +150,9 @@ fn kind(error: &DataFusionError) -> Option<ErrorKind> {
     let mut cause = Some(error as &(dyn std::error::Error + 'static));
     while let Some(error) = cause {
         if let Some(store) = error.downcast_ref::<object_store::Error>() {
-            return Some(match store {
-                object_store::Error::NotFound { .. } => ErrorKind::NotFound,
-                object_store::Error::PermissionDenied { .. }
-                | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
-                // A local file that is shorter than its manifest says.
-                object_store::Error::Generic { store: "LocalFileSystem", .. } => ErrorKind::Damaged,
-                _ => ErrorKind::Storage,
-            });
+            return Some(store_kind(store));
         }
         parquet |= error.is::<ParquetError>()
-            || error.is::<Box<ParquetError>>()
             || matches!(error.downcast_ref::<ArrowError>(), Some(ArrowError::ParquetError(_)))
             || matches!(
                 error.downcast_ref::<DataFusionError>(),
@@ -137,4 +161,15 @@ fn kind(error: &DataFusionError) -> Option<ErrorKind> {
         cause = error.source();
     }
     parquet.then_some(ErrorKind::Damaged)
+}
+
+fn store_kind(error: &object_store::Error) -> ErrorKind {
+    match error {
+        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
+        // A local file that is shorter than its manifest says.
+        object_store::Error::Generic { store: "LocalFileSystem", .. } => ErrorKind::Damaged,
+        _ => ErrorKind::Storage,
+    }
 }

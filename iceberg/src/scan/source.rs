@@ -112,7 +112,8 @@ impl FileSource for IcebergSource {
         partition: usize,
     ) -> DFResult<Box<dyn Morselizer>> {
         Ok(Box::new(IcebergMorselizer {
-            inner: self.inner.create_morselizer(store, config, partition)?,
+            inner: self.inner.create_morselizer(Arc::clone(&store), config, partition)?,
+            store,
             columns: Arc::clone(self.inner.table_schema().file_schema()),
         }))
     }

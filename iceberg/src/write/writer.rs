@@ -178,6 +178,7 @@ impl TableWriter {
             self.spill()?;
             self.merge_spills()?;
         }
+        self.target.observer.event(&Event::DataFilesComplete);
         Ok(std::mem::take(&mut self.written))
     }
 

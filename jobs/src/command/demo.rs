@@ -135,8 +135,12 @@ async fn balances(session: &SqlSession, written: &Written, printer: &Printer) ->
         .await?;
         let balances = u64::try_from(landed + refused).is_ok_and(|sum| sum == records);
         if !balances {
-            return Err(Error::new(ErrorKind::Internal, "counts do not balance")
-                .with_context("table", table));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                "counts do not balance; if this warehouse holds a demo of another size or seed, name \
+                 another with --warehouse DIR",
+            )
+            .with_context("table", table));
         }
         let numbers = [records.to_string(), landed.to_string(), refused.to_string()];
         rows.push([table.to_string()].into_iter().chain(numbers).chain(["yes".into()]).collect());

@@ -59,7 +59,10 @@ fn contract(request: &Request<'_>) -> Result<Contract> {
     let beside = request.from.join("../tables.toml");
     let found = [inside, beside].into_iter().find(|path| matches!(path.try_exists(), Ok(true)));
     match named.or(found) {
-        Some(path) => Contract::read(&path),
+        Some(path) => {
+            tracing::info!(contract = %path.display(), "using the load contract");
+            Contract::read(&path)
+        }
         None => Ok(Contract::default()),
     }
 }

@@ -22,17 +22,7 @@ pub(crate) async fn run(global: &Global, table: &str, printer: &Printer) -> Resu
 pub(crate) async fn print(warehouse: &Warehouse, table: &str, printer: &Printer) -> Result<()> {
     let name: TableName = table.parse()?;
     let table = warehouse.lake.open_table(&name, &warehouse.access).await?;
-    let header = [
-        "snapshot",
-        "committed (UTC)",
-        "operation",
-        "added",
-        "rows",
-        "files",
-        "job",
-        "actor",
-        "current",
-    ];
+    let header = ["snapshot", "committed", "added", "rows", "files", "job", "actor", "now"];
     printer.table(&header, &rows(&table))
 }
 
@@ -50,7 +40,6 @@ fn rows(table: &LakeTable) -> Vec<Vec<String>> {
             vec![
                 snapshot.snapshot_id().to_string(),
                 time(snapshot.timestamp_ms()),
-                said.operation.as_str().to_string(),
                 entry("added-records"),
                 entry("total-records"),
                 entry("total-data-files"),

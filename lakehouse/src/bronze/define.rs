@@ -78,6 +78,18 @@ pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result
             ),
         ));
     }
+    if let Some(field) =
+        contract.partition()?.iter().find(|field| contract.phi(&field.column) == Some(Phi::Direct))
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "the contract partitions by {}, which it tags phi = \"direct\"; its values would \
+                 become folder names",
+                field.column
+            ),
+        ));
+    }
     let lineage = |name: &str| name.starts_with('_');
     let by_lineage = contract.partition()?.iter().any(|field| lineage(&field.column))
         || contract.sort().iter().any(|name| lineage(name));

@@ -251,7 +251,9 @@ impl Pending<'_> {
         };
         let files = self.files.iter().map(|file| file.source.clone()).collect();
         let lineage = Lineage::new(batch, files);
-        let read = self.read(table, &quarantine, columns, &lineage, &quarantined)?;
+        let quarantine_seq = next_seq(&quarantine);
+        let read =
+            self.read(table, (&quarantine, quarantine_seq), columns, &lineage, &quarantined)?;
         let ReadBatch { rows, rejects, counts } = match read {
             Ok(read) => read,
             Err((Some(index), error)) if file_is_at_fault(&error) => {
@@ -266,7 +268,7 @@ impl Pending<'_> {
         // would read the rejects again.
         if let Some(rejects) = rejects {
             let id = format!("{batch_id}-q");
-            match self.commit(&quarantine, rejects, id, seq, false).await {
+            match self.commit(&quarantine, rejects, id, quarantine_seq).await {
                 Ok(_) => {}
                 Err(error) => {
                     rows.discard();
@@ -274,7 +276,7 @@ impl Pending<'_> {
                 }
             }
         }
-        match self.commit(table, rows, batch_id, seq, true).await {
+        match self.commit(table, rows, batch_id, seq).await {
             Ok(snapshot_id) => self.snapshot_id = snapshot_id,
             Err(error) => return again(error),
         }
@@ -288,7 +290,7 @@ impl Pending<'_> {
     fn read(
         &self,
         table: &LakeTable,
-        quarantine: &LakeTable,
+        (quarantine, quarantine_seq): (&LakeTable, i64),
         columns: &[Column],
         lineage: &Lineage,
         quarantined: &HashSet<String>,
@@ -309,6 +311,7 @@ impl Pending<'_> {
             contract: &self.contract,
             options: &options.csv,
             lineage,
+            quarantine_seq,
             quarantined,
             observer: lake.observer.as_ref(),
         };
@@ -321,15 +324,13 @@ impl Pending<'_> {
         written: Written,
         commit_id: String,
         seq: i64,
-        is_rows: bool,
     ) -> Result<Option<i64>> {
         let before = table.inherited_summary(SEQ_SUMMARY).map(str::to_string);
-        let next = if is_rows { seq } else { next_seq(table) };
         let request = CommitRequest {
             commit_id,
             run: self.job.run.clone(),
             summary: [
-                (SEQ_SUMMARY.to_string(), next.to_string()),
+                (SEQ_SUMMARY.to_string(), seq.to_string()),
                 ("northstar.source-files".to_string(), self.files.len().to_string()),
             ]
             .into(),
@@ -339,7 +340,8 @@ impl Pending<'_> {
         if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
             written.discard();
         }
-        Ok(outcome?.settled()?.map(|(snapshot_id, _)| snapshot_id))
+        let settled = outcome?.settled()?;
+        Ok(settled.and_then(|(snapshot_id, is_new)| is_new.then_some(snapshot_id)))
     }
 
     async fn quarantine_table(&self) -> Result<LakeTable> {

@@ -47,11 +47,16 @@ pub fn definition() -> TableDefinition {
     }
 }
 
-/// The rejects of one file as rows of the quarantine table.
+/// The rejects of one file as rows of the quarantine table; `seq` is the number of the batch there.
 ///
 /// # Errors
 /// `Internal` if they do not fit its definition.
-pub fn rows(batch: &BatchLineage, file: &SourceFile, rejects: &[Reject]) -> Result<RecordBatch> {
+pub fn rows(
+    batch: &BatchLineage,
+    seq: i64,
+    file: &SourceFile,
+    rejects: &[Reject],
+) -> Result<RecordBatch> {
     let count = rejects.len();
     let same = |value: &str| -> ArrayRef {
         Arc::new(arrow::array::StringArray::from_iter_values(std::iter::repeat_n(value, count)))
@@ -81,7 +86,7 @@ pub fn rows(batch: &BatchLineage, file: &SourceFile, rejects: &[Reject]) -> Resu
         Arc::new(raw.finish()),
         same(&batch.batch_id),
         Arc::new(arrived.with_timezone("+00:00")),
-        Arc::new(arrow::array::Int64Array::from_value(batch.seq, count)),
+        Arc::new(arrow::array::Int64Array::from_value(seq, count)),
     ];
     let fields = definition().columns.into_iter().map(|column| {
         arrow::datatypes::Field::new(column.name, column.data_type, !column.required)

@@ -59,6 +59,8 @@ pub(super) struct Reading<'a> {
     pub(super) contract: &'a TableContract,
     pub(super) options: &'a CsvOptions,
     pub(super) lineage: &'a Lineage,
+    /// The number of the batch within the quarantine table, which counts for itself.
+    pub(super) quarantine_seq: i64,
     /// Files whose rejects are in quarantine already.
     pub(super) quarantined: &'a HashSet<String>,
     pub(super) observer: &'a dyn Observer,
@@ -185,7 +187,12 @@ fn parse(
         // When the writer has failed, nobody listens; its error is the one that counts.
         let mut listening = true;
         if !batch.rejects.is_empty() && keep_rejects {
-            let rejects = quarantine::rows(lineage.batch(), &file.source, &batch.rejects)?;
+            let rejects = quarantine::rows(
+                lineage.batch(),
+                reading.quarantine_seq,
+                &file.source,
+                &batch.rejects,
+            )?;
             listening = sender.send(Parsed::Rejects(rejects)).is_ok();
         }
         if rows > 0 && listening {

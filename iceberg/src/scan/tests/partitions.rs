@@ -136,9 +136,9 @@ async fn b1_years_months_days_hours() {
 async fn b1_truncated_numbers_and_texts() {
     check("id", Transform::Truncate(10), "id = 7", 10).await;
     check("id", Transform::Truncate(10), "id BETWEEN 18 AND 21", 20).await;
-    check("key", Transform::Truncate(2), "key = 'k007'", 10).await;
-    check("key", Transform::Truncate(2), "key > 'k09'", 10).await;
-    check("key", Transform::Truncate(2), "key IS NULL", 1).await;
+    check("key", Transform::Truncate(3), "key = 'k007'", 10).await;
+    check("key", Transform::Truncate(3), "key > 'k09'", 10).await;
+    check("key", Transform::Truncate(3), "key IS NULL", 1).await;
 }
 
 #[tokio::test]

@@ -29,7 +29,6 @@ async fn refusal(fixture: &Fixture) -> (ErrorKind, String) {
     let result = context.sql("SELECT sum(id) FROM t").await.unwrap().collect().await;
     let error = result.expect_err("the scan is refused");
     let mut cause = Some(&error as &(dyn std::error::Error + 'static));
-    eprintln!("DEBUG {error:?}");
     while let Some(error) = cause {
         if let Some(DataFusionError::External(source)) = error.downcast_ref::<DataFusionError>()
             && let Some(ours) = source.downcast_ref::<Error>()

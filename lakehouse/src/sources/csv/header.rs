@@ -168,8 +168,13 @@ pub(super) fn match_columns(header: &Header, columns: &[Column], file: &str) -> 
     let here: std::collections::HashSet<usize> = order.into_iter().collect();
     let missing = (0..columns.len()).filter(|index| !here.contains(index));
     let missing = listed(missing.map(|index| columns[index].name.as_str()));
-    let extra = header.columns.iter().zip(&found).filter(|(_, found)| found.is_none());
-    let extra = listed(extra.map(|(column, _)| column.raw.trim()));
+    // By number, not by text: of a file without a header one value may be a column's name by chance.
+    let extra: Vec<String> = (1..)
+        .zip(&found)
+        .filter(|(_, found)| found.is_none())
+        .map(|(number, _)| format!("column {number}"))
+        .collect();
+    let extra = listed(extra.iter().map(String::as_str));
     let mut error = Error::new(
         ErrorKind::InvalidData,
         "the file's header is not that of the table; rename columns in the contract, or load the \

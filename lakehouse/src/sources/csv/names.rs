@@ -40,19 +40,22 @@ pub(super) fn name_columns(
         };
         if let Some(&first) = owners.get(&name) {
             let what = if columns[first].raw.trim() == trimmed {
-                format!("the header `{trimmed}` is there already as column {}", first + 1)
+                format!("the header is the same as that of column {}", first + 1)
             } else {
-                format!(
-                    "the header `{trimmed}` and that of column {} both become `{name}`",
-                    first + 1
-                )
+                format!("the header and that of column {} become the same name", first + 1)
             };
-            return Err(place.error(&what, &key));
+            return Err(place.error(&what, &shown(trimmed, &key)));
         }
         owners.insert(name.clone(), index);
         columns.push(HeaderColumn { raw, name });
     }
     Ok(columns)
+}
+
+/// A rename's key with `TEXT` for the header's text: in a file without a header that text is a
+/// patient's record, which must not get into a message.
+fn shown(trimmed: &str, key: &str) -> String {
+    format!("TEXT{}", key.strip_prefix(trimmed).unwrap_or_default())
 }
 
 /// Where a header stands, for errors.
@@ -63,7 +66,10 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn error(&self, what: &str, key: &str) -> Error {
-        let message = format!("{what}; rename it in the contract: {key:?} = \"new_name\"");
+        let message = format!(
+            "{what}; if the file has a header, rename the column in the contract: {key:?} = {{ name = \
+             \"new_name\" }}, where TEXT is the header's text"
+        );
         Error::new(ErrorKind::InvalidData, message)
             .with_context("file", self.file)
             .with_context("column", self.number)
@@ -77,8 +83,8 @@ fn normal_name(trimmed: &str, key: &str, place: &Place<'_>) -> Result<String> {
         return Err(place.error("the header is empty", key));
     }
     if trimmed.starts_with('_') {
-        let what = format!("the header `{trimmed}` starts with `_`, which is for lineage columns");
-        return Err(place.error(&what, key));
+        let what = "the header starts with `_`, which is for lineage columns";
+        return Err(place.error(what, &shown(trimmed, key)));
     }
     let kept = trimmed.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let name: String = kept
@@ -86,8 +92,8 @@ fn normal_name(trimmed: &str, key: &str, place: &Place<'_>) -> Result<String> {
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
         .collect();
     if name.is_empty() || name.starts_with('_') {
-        let what = format!("no column name can be made of the header `{trimmed}`");
-        return Err(place.error(&what, key));
+        let what = "no column name can be made of the header";
+        return Err(place.error(what, &shown(trimmed, key)));
     }
     Ok(name)
 }

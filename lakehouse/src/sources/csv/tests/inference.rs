@@ -93,6 +93,6 @@ fn files_of_different_tables_are_refused() {
     fs::write(&first, "a,b\n").unwrap();
     fs::write(&second, "a,c\n").unwrap();
     let error = infer(&[first, second], &Renames::new(), &CsvOptions::default()).unwrap_err();
-    assert_eq!((error.context("missing"), error.context("extra")), (Some("b"), Some("c")));
+    assert_eq!((error.context("missing"), error.context("extra")), (Some("b"), Some("column 2")));
     assert!(infer::<&str>(&[], &Renames::new(), &CsvOptions::default()).is_err());
 }

@@ -1,0 +1,53 @@
+"""Loads the demo, then reads every table with PyIceberg and DuckDB and compares row for row.
+
+Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def step(title: str, command: list[str | Path], **options) -> None:
+    """Runs one command; prints what it prints only if it fails."""
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True, **options)
+    if done.returncode != 0:
+        print(done.stdout)
+        print(done.stderr, file=sys.stderr)
+        sys.exit(f"interop test FAILED: {title}")
+    print(f"interop test ok: {title}")
+
+
+def main() -> None:
+    binary = os.environ.get("NORTHSTAR_BIN")
+    if not binary or not Path(binary).exists():
+        sys.exit("interop tests need NORTHSTAR_BIN, the path of the northstar program: run `make test`")
+    compare = [sys.executable, HERE / "read_alike.py"]
+    passed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        warehouse = Path(folder) / "lake"
+        demo = [binary, "--warehouse", warehouse, "demo", "--patients", "1200"]
+        alike = [*compare, "--catalog", warehouse / "catalog.db", "--northstar", binary]
+        steps = [
+            ("the comparison finds what it should", [*compare, "--self-test"]),
+            ("the demo runs", demo),
+            ("PyIceberg and DuckDB read every table as northstar does", alike),
+            ("and every snapshot of every table", [*alike, "--all-snapshots"]),
+            ("the demo runs again on its own warehouse", demo),
+            ("and is read alike still", alike),
+            ("both clients write to one catalog", [sys.executable, HERE / "one_catalog.py", binary]),
+        ]
+        for title, command in steps:
+            step(title, command)
+            passed += 1
+    print(f"interop: {passed} passed; 0 failed; 0 ignored")
+
+
+if __name__ == "__main__":
+    main()
