@@ -80,11 +80,11 @@ impl Warehouse {
         }
     }
 
-    /// How writers use the machine. Half of the memory is for rows that wait; the rest is for the
-    /// batches under way and for encoding.
+    /// How writers use the machine. Three quarters of the memory are for rows that wait; the rest is
+    /// for the batches under way and for encoding.
     pub(crate) fn write_options(&self, threads: usize) -> WriteOptions {
         WriteOptions {
-            memory_bytes: self.memory_bytes / 2,
+            memory_bytes: self.memory_bytes / 4 * 3,
             spill_folder: self.spill_folder(),
             threads,
         }

@@ -1,6 +1,7 @@
 //! Rows kept in memory as they came, with the partition of each, until they are written or spilled.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::interleave_record_batch;
@@ -35,13 +36,9 @@ impl Chunk {
         self.bytes
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
     /// Puts the rows in order: by partition, then by the sort columns (ascending, NULLs first),
     /// then as they came.
-    pub(crate) fn into_sorted(self, sort: &[usize]) -> Result<SortedChunk> {
+    pub(crate) fn into_sorted(self, sort: &[usize]) -> Result<Arc<SortedChunk>> {
         let mut counts = Vec::new();
         for number in self.partitions.iter().flatten() {
             let index = usize::try_from(*number).unwrap_or(usize::MAX);
@@ -73,7 +70,7 @@ impl Chunk {
                 places[range.clone()].sort_by(|a, b| keys[a.0].row(a.1).cmp(&keys[b.0].row(b.1)));
             }
         }
-        Ok(SortedChunk { batches: self.batches, places, ranges })
+        Ok(Arc::new(SortedChunk { batches: self.batches, places, ranges }))
     }
 }
 
@@ -119,13 +116,21 @@ impl SortedChunk {
     }
 
     /// The rows of a partition, in order, some thousands at a time.
-    pub(crate) fn rows(&self, partition: usize) -> impl Iterator<Item = Result<RecordBatch>> {
+    pub(crate) fn rows(
+        self: &Arc<Self>,
+        partition: usize,
+    ) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
+        let this = Arc::clone(self);
+        let Range { start, end } = self.ranges.get(partition).cloned().unwrap_or(0..0);
+        (start..end)
+            .step_by(GATHER_ROWS)
+            .map(move |from| this.gather(from..end.min(from + GATHER_ROWS)))
+    }
+
+    fn gather(&self, places: Range<usize>) -> Result<RecordBatch> {
         let batches: Vec<&RecordBatch> = self.batches.iter().collect();
-        let range = self.ranges.get(partition).cloned().unwrap_or(0..0);
-        self.places[range].chunks(GATHER_ROWS).map(move |places| {
-            interleave_record_batch(&batches, places).map_err(|error| {
-                Error::new(ErrorKind::Internal, "rows cannot be gathered").with_source(error)
-            })
+        interleave_record_batch(&batches, &self.places[places]).map_err(|error| {
+            Error::new(ErrorKind::Internal, "rows cannot be gathered").with_source(error)
         })
     }
 }

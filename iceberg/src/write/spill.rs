@@ -31,7 +31,7 @@ pub(crate) struct Spill {
 
 impl Spill {
     /// Writes a chunk into a new file in `folder`, readable by its owner alone.
-    pub(crate) fn write(chunk: &SortedChunk, folder: &Path, ids: &dyn Ids) -> Result<Self> {
+    pub(crate) fn write(chunk: &Arc<SortedChunk>, folder: &Path, ids: &dyn Ids) -> Result<Self> {
         let failed = |error| Error::io(error, "put rows aside on disk", folder.display());
         let mut writer = BufWriter::with_capacity(1 << 20, unnamed(folder, ids).map_err(failed)?);
         let mut segments = BTreeMap::new();

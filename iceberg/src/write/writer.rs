@@ -10,7 +10,7 @@ use iceberg::spec::DataFile;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Expansion;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, SortedChunk};
 use super::data_file::{DataFileWriter, Target};
 use super::merge::{Run, merge};
 use super::partition::Partitioner;
@@ -168,45 +168,39 @@ impl TableWriter {
     /// # Errors
     /// Storage errors; the files are removed then.
     pub fn finish(mut self) -> Result<Written> {
-        if self.spills.is_empty() {
-            let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
-            let partitions: Vec<usize> = sorted.partitions().collect();
-            self.encode(partitions, |_, partition, file| {
-                sorted.rows(partition).try_for_each(|batch| file.write(&batch?))
-            })?;
-        } else {
-            self.spill()?;
-            self.merge_spills()?;
-        }
+        // The last chunk is small or the only one: it is written from memory.
+        let last = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+        self.write_runs(&last)?;
         self.target.observer.event(&Event::DataFilesComplete);
         Ok(std::mem::take(&mut self.written))
     }
 
     fn spill(&mut self) -> Result<()> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
         let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+        if self.spills.len() + 1 >= MOST_SPILLS {
+            return self.write_runs(&sorted);
+        }
         let spill = Spill::write(&sorted, &self.options.spill_folder, self.target.ids.as_ref())?;
         self.written.spilled_bytes += spill.bytes();
         self.target.observer.event(&Event::Spilled { bytes: spill.bytes() });
         self.spills.push(spill);
-        if self.spills.len() >= MOST_SPILLS {
-            drop(sorted);
-            self.merge_spills()?;
-        }
         Ok(())
     }
 
-    fn merge_spills(&mut self) -> Result<()> {
+    /// Writes what was spilled, and the rows of `last`, as files.
+    fn write_runs(&mut self, last: &Arc<SortedChunk>) -> Result<()> {
         let spills = std::mem::take(&mut self.spills);
-        let partitions: BTreeSet<usize> = spills.iter().flat_map(Spill::partitions).collect();
+        let partitions: BTreeSet<usize> =
+            spills.iter().flat_map(Spill::partitions).chain(last.partitions()).collect();
         self.encode(partitions.into_iter().collect(), |writer, partition, file| {
             let mut runs: Vec<Run> = Vec::new();
             for spill in &spills {
                 if let Some(rows) = spill.rows(partition)? {
                     runs.push(Box::new(rows));
                 }
+            }
+            if last.partitions().any(|present| present == partition) {
+                runs.push(Box::new(last.rows(partition)));
             }
             merge(writer.schema(), runs, &writer.sort, |batch| file.write(batch))
         })

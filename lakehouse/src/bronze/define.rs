@@ -52,53 +52,45 @@ pub(super) fn columns(
         .collect())
 }
 
+/// Refuses a contract that these columns cannot keep.
+fn check(columns: &[Column], contract: &TableContract) -> Result<()> {
+    let refused = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
+    let known = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let listed = contract.key().iter().chain(contract.bloom()).map(String::as_str);
+    let mut unknown: Vec<&str> =
+        contract.column_names().chain(listed).filter(|name| !known(name)).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        return refused(format!(
+            "the contract speaks of columns that the files do not have: {names}"
+        ));
+    }
+    let partition = contract.partition()?;
+    let partitioned = partition.iter().map(|field| field.column.as_str());
+    if let Some(name) = partitioned.clone().find(|name| contract.phi(name) == Some(Phi::Direct)) {
+        return refused(format!(
+            "the contract partitions by {name}, which it tags phi = \"direct\"; its values would \
+             become folder names"
+        ));
+    }
+    let sorted = contract.sort().iter().map(String::as_str);
+    match partitioned.chain(sorted).find(|name| name.starts_with('_')) {
+        None => Ok(()),
+        Some(name) => refused(format!(
+            "the contract partitions or sorts by {name}, a lineage column; use columns of the source"
+        )),
+    }
+}
+
 /// The bronze table for these columns.
 ///
 /// # Errors
-/// `InvalidInput` if the contract speaks of columns that the files do not have.
+/// `InvalidInput` if the contract speaks of columns that the files do not have, or partitions by a
+/// direct identifier or a lineage column.
 pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result<TableDefinition> {
-    let known = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-    let mut unknown: Vec<&str> = contract.column_names().filter(|name| !known(name)).collect();
-    unknown.extend(
-        contract
-            .key()
-            .iter()
-            .chain(contract.bloom())
-            .map(String::as_str)
-            .filter(|name| !known(name)),
-    );
-    if !unknown.is_empty() {
-        unknown.sort_unstable();
-        unknown.dedup();
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "the contract speaks of columns that the files do not have: {}",
-                unknown.join(", ")
-            ),
-        ));
-    }
-    if let Some(field) =
-        contract.partition()?.iter().find(|field| contract.phi(&field.column) == Some(Phi::Direct))
-    {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "the contract partitions by {}, which it tags phi = \"direct\"; its values would \
-                 become folder names",
-                field.column
-            ),
-        ));
-    }
-    let lineage = |name: &str| name.starts_with('_');
-    let by_lineage = contract.partition()?.iter().any(|field| lineage(&field.column))
-        || contract.sort().iter().any(|name| lineage(name));
-    if by_lineage {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "the contract partitions or sorts by a lineage column; use columns of the source",
-        ));
-    }
+    check(columns, contract)?;
     let mut defined: Vec<ColumnDefinition> = columns
         .iter()
         .map(|column| {

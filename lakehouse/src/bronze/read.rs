@@ -90,7 +90,7 @@ pub(super) fn read_batch(
     rejects: impl FnOnce() -> Result<TableWriter>,
 ) -> std::result::Result<ReadBatch, Blamed> {
     let (sender, receiver) = sync_channel(AHEAD);
-    let mut rejects = Lazy::Unmade(rejects);
+    let mut rejects = Lazy { make: Some(rejects), made: None };
     let counts = std::thread::scope(|scope| {
         let parser = scope.spawn(move || parse_all(reading, files, &sender));
         let written = write_all(&receiver, &mut rows, &mut rejects);
@@ -103,7 +103,7 @@ pub(super) fn read_batch(
         parsed
     })?;
     let unblamed = |error| (None, error);
-    let rejects = rejects.made().map(TableWriter::finish).transpose().map_err(unblamed)?;
+    let rejects = rejects.made.map(TableWriter::finish).transpose().map_err(unblamed)?;
     match rows.finish() {
         Ok(rows) => Ok(ReadBatch { rows, rejects, counts }),
         Err(error) => {
@@ -114,31 +114,19 @@ pub(super) fn read_batch(
 }
 
 /// The quarantine's writer, made with the first reject.
-enum Lazy<F> {
-    Unmade(F),
-    Made(TableWriter),
-    Failed,
+struct Lazy<F> {
+    make: Option<F>,
+    made: Option<TableWriter>,
 }
 
 impl<F: FnOnce() -> Result<TableWriter>> Lazy<F> {
     fn get(&mut self) -> Result<&mut TableWriter> {
-        if let Self::Unmade(_) = self {
-            let Self::Unmade(make) = std::mem::replace(self, Self::Failed) else {
-                return Err(Error::new(ErrorKind::Internal, "a writer was made twice"));
-            };
-            *self = Self::Made(make()?);
+        if let Some(make) = self.make.take() {
+            self.made = Some(make()?);
         }
-        match self {
-            Self::Made(writer) => Ok(writer),
-            _ => Err(Error::new(ErrorKind::Internal, "the quarantine's writer could not be made")),
-        }
-    }
-
-    fn made(self) -> Option<TableWriter> {
-        match self {
-            Self::Made(writer) => Some(writer),
-            _ => None,
-        }
+        self.made.as_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the quarantine's writer could not be made")
+        })
     }
 }
 
