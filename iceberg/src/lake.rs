@@ -146,9 +146,9 @@ impl Lake {
                 storage::discard(&[text]);
                 return Err(error);
             }
-            let pointer = self.catalog.pointer(name).await?;
-            if pointer.metadata_location != text {
-                return Err(error);
+            match self.catalog.pointer(name).await {
+                Ok(pointer) if pointer.metadata_location == text => {}
+                _ => return Err(error.with_context("table", name)),
             }
         }
         self.opened(name, text, metadata)

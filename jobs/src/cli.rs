@@ -59,6 +59,7 @@ pub(crate) enum Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Generate, load, append and travel in time, on synthetic data
+    #[command(after_help = "Example:\n  northstar --warehouse ./try demo --patients 300")]
     Demo(Emr),
     /// Write a synthetic legacy EMR: extract, next day, changes, contract and truth
     #[command(after_help = "Example:\n  northstar generate --to ./emr --patients 2000 --seed 7")]
@@ -70,7 +71,10 @@ pub(crate) enum Command {
         emr: Emr,
     },
     /// Load files into bronze tables
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  northstar load csv --from ./extract --into bronze"
+    )]
     Load(Load),
     /// Run one SQL query
     #[command(after_help = SQL_HELP)]
@@ -88,6 +92,7 @@ pub(crate) enum Command {
         table: String,
     },
     /// List all tables with their rows and files
+    #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use northstar_iceberg::{Error, ErrorKind, Result};
@@ -125,7 +126,8 @@ impl Printer {
             let mut writer = arrow::json::WriterBuilder::new()
                 .with_explicit_nulls(true)
                 .build::<_, arrow::json::writer::LineDelimited>(&mut bytes);
-            writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
+            let written = exact(batch).and_then(|batch| writer.write(&batch));
+            written.and_then(|()| writer.finish()).map_err(failed)?;
         }
         self.bytes(&bytes);
         Ok(())
@@ -148,6 +150,26 @@ impl Printer {
 /// Whether progress bars make sense.
 pub(crate) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// The batch with decimals as text: readers of JSON take numbers for binary fractions.
+fn exact(batch: &RecordBatch) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if field.data_type().is_decimal() {
+            fields.push(Field::new(field.name(), DataType::Utf8, field.is_nullable()));
+            columns.push(arrow::compute::cast(column, &DataType::Utf8)?);
+        } else {
+            fields.push(field.as_ref().clone());
+            columns.push(Arc::clone(column));
+        }
+    }
+    RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+    )
 }
 
 fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<String>>> {

@@ -1,1 +1,21 @@
-//! stub
+//! The fault tests: processes that die, replies that are lost, writers that race, disks that fail.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests throughout: what fails in them fails the test"
+)]
+
+mod child;
+mod contents;
+mod damage;
+mod files;
+mod kill;
+mod observers;
+mod place;
+mod replies;
+mod storage;
+mod unknown;
+mod writers;

@@ -94,7 +94,9 @@ async fn a_watermark_that_moved_is_a_conflict_and_changes_nothing() {
     let mut late = request("a");
     late.expect = Some(("northstar.seq".into(), None));
     let outcome = lab.lake.append(&table, &mine.files, &late).await.unwrap();
-    assert!(matches!(&outcome, Outcome::Conflicted { reason, .. } if reason.contains("northstar.seq")));
+    assert!(
+        matches!(&outcome, Outcome::Conflicted { reason, .. } if reason.contains("northstar.seq"))
+    );
     assert_eq!(outcome.settled().unwrap_err().kind(), ErrorKind::Conflict);
     late.expect = Some(("northstar.seq".into(), Some("2".into())));
     lab.lake.append(&table, &mine.files, &late).await.unwrap().settled().unwrap();

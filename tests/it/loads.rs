@@ -80,8 +80,7 @@ async fn w3_the_sequence_rises_by_one_with_each_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_says_where_it_came_from() {
     let lab = Lab::new().await;
-    let from =
-        folder(lab.folder.path(), "in", &[("visit.csv", visits(0, 20).as_bytes())]);
+    let from = folder(lab.folder.path(), "in", &[("visit.csv", visits(0, 20).as_bytes())]);
     lab.load(&from, VISITS).await.unwrap();
     let row = lab
         .text(
@@ -110,7 +109,10 @@ async fn types_are_inferred_and_the_contract_has_the_last_word() {
     for part in ["Utf8", "Decimal128(18, 2)", "Date32", "Timestamp(µs, \"+00:00\")", "Boolean"] {
         assert!(types.contains(part), "{part} in {types}");
     }
-    assert_eq!(lab.text("SELECT zip FROM bronze.bill WHERE id = '1'").await.matches("02155").count(), 1);
+    assert_eq!(
+        lab.text("SELECT zip FROM bronze.bill WHERE id = '1'").await.matches("02155").count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,8 +121,7 @@ async fn two_loads_of_one_folder_at_once_land_it_once() {
     let text = format!("{}a,b\n", visits(0, 400));
     let from = folder(lab.folder.path(), "in", &[("visit.csv", text.as_bytes())]);
     let second = lab.second().await;
-    let (one, two) =
-        tokio::join!(load(&lab.lake, &from, VISITS), load(&second, &from, VISITS));
+    let (one, two) = tokio::join!(load(&lab.lake, &from, VISITS), load(&second, &from, VISITS));
     let landed: u64 =
         [one.unwrap(), two.unwrap()].iter().map(|report| report.tables[0].landed_rows()).sum();
     // The one that came second either found the file or found its own batch committed.
@@ -147,7 +148,10 @@ async fn direct_identifiers_leave_no_value_in_manifests() {
     for manifest in list.entries() {
         for entry in manifest.load_manifest(table.inner().file_io()).await.unwrap().entries() {
             let file = entry.data_file();
-            assert!(!file.lower_bounds().contains_key(&note) && !file.upper_bounds().contains_key(&note));
+            assert!(
+                !file.lower_bounds().contains_key(&note)
+                    && !file.upper_bounds().contains_key(&note)
+            );
             assert!(file.null_value_counts().contains_key(&note));
             assert!(file.lower_bounds().contains_key(&at) && file.upper_bounds().contains_key(&at));
             files += 1;

@@ -93,9 +93,15 @@ async fn write(lab: &Lab, table: &str, batches: &[Vec<Row>], memory_bytes: usize
 #[test]
 fn b1_every_row_written_is_found_again_by_each_of_its_values() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = Config { cases: 24, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 24,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
-    let strategy = (proptest::collection::vec(rows(), 1..6), prop_oneof![Just(1_usize), Just(1 << 30)]);
+    let strategy =
+        (proptest::collection::vec(rows(), 1..6), prop_oneof![Just(1_usize), Just(1 << 30)]);
     runner
         .run(&strategy, |(batches, memory_bytes)| {
             runtime.block_on(async {
@@ -139,7 +145,13 @@ async fn files_are_sorted_and_one_for_each_partition_whether_spilled_or_not() {
                     .map(|row| {
                         let id = (batch * 100 + row) * 7_919 % 3_000;
                         let month = id % 3 * 31 * 86_400;
-                        (id, Some(format!("{}x", id % 2)), Some((month + id) * 1_000_000), None, None)
+                        (
+                            id,
+                            Some(format!("{}x", id % 2)),
+                            Some((month + id) * 1_000_000),
+                            None,
+                            None,
+                        )
                     })
                     .collect()
             })
@@ -163,7 +175,8 @@ async fn files_are_sorted_and_one_for_each_partition_whether_spilled_or_not() {
 
 fn assert_sorted(path: &std::path::Path) {
     let file = std::fs::File::open(path).unwrap();
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let mut last = (i64::MIN, i64::MIN);
     for batch in reader.build().unwrap() {
         let batch = batch.unwrap();
@@ -223,7 +236,11 @@ async fn rows_that_do_not_fit_the_table_are_refused_whole() {
     columns[0] = arrow::array::new_null_array(&DataType::Int64, 1);
     assert!(columns[0].is_null(0));
     let with_null = RecordBatch::try_from_iter_with_nullable(
-        full.schema().fields().iter().zip(columns).map(|(field, column)| (field.name(), column, true)),
+        full.schema()
+            .fields()
+            .iter()
+            .zip(columns)
+            .map(|(field, column)| (field.name(), column, true)),
     )
     .unwrap();
     assert!(writer.write(with_null).is_err());

@@ -133,8 +133,8 @@ async fn what_is_not_ours_goes_to_the_inner_codec() {
     let node = PhysicalPlanNode::try_decode(&[]).unwrap();
     assert!(node.try_into_physical_plan(&context.task_ctx(), &codec).is_err(), "an empty plan");
     let scan = context.sql("SELECT id FROM t").await.unwrap().create_physical_plan().await.unwrap();
-    // The default codec knows no Iceberg scan: were it written as a plain Parquet scan, deleted rows
-    // would come back.
+    // The default codec knows no Iceberg scan: were it written as a plain Parquet scan, deleted
+    // rows would come back.
     let plain = datafusion_proto::physical_plan::DefaultPhysicalExtensionCodec {};
     assert!(PhysicalPlanNode::try_from_physical_plan(scan, &plain).is_err());
 }

@@ -85,7 +85,7 @@ impl Lake {
             Swap::Committed => Settled::Committed,
             Swap::Conflicted => Settled::NotCommitted,
             Swap::Unknown(error) => {
-                settle(self, head, &staged.metadata_location, &request.commit_id, error).await
+                settle(self, head, &staged.metadata_location, staged.snapshot_id, error).await
             }
         };
         match settled {

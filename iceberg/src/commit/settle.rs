@@ -20,13 +20,14 @@ pub(crate) enum Settled {
 
 /// Finds out whether the swap from `head` to `location` took effect.
 ///
-/// The pointer shows `location`, or a later head descends from it, exactly if it did. A pointer that
-/// still stands at `head` proves nothing about a service whose request may be late.
+/// The pointer shows `location`, or a later head knows its snapshot, exactly if it did: the same
+/// commit id alone may be that of another writer's attempt. A pointer that still stands at `head`
+/// proves nothing about a service whose request may be late.
 pub(crate) async fn settle(
     lake: &Lake,
     head: &LakeTable,
     location: &str,
-    commit_id: &str,
+    snapshot_id: i64,
     error: Error,
 ) -> Settled {
     for reading in 0..READINGS {
@@ -34,7 +35,7 @@ pub(crate) async fn settle(
             Ok(pointer) if pointer.metadata_location == location => return Settled::Committed,
             Ok(pointer) if pointer.metadata_location != head.metadata_location() => {
                 match lake.reload(head).await {
-                    Ok(now) if now.snapshot_of_commit(commit_id).is_some() => {
+                    Ok(now) if now.metadata().snapshot_by_id(snapshot_id).is_some() => {
                         return Settled::Committed;
                     }
                     Ok(now) if now.metadata_location() != head.metadata_location() => {

@@ -119,9 +119,9 @@ fn above_zero(bound: ScalarValue) -> Option<ScalarValue> {
     }
 }
 
-/// Java orders the two halves of a UUID as signed numbers, other writers all bytes as unsigned. Where
-/// the high halves have one sign both orders agree on them, so bounds are widened to whole high
-/// halves; else nothing is known.
+/// Java orders the two halves of a UUID as signed numbers, other writers all bytes as unsigned.
+/// Where the high halves have one sign both orders agree on them, so bounds are widened to whole
+/// high halves; else nothing is known.
 fn uuid_bounds(
     low: u128,
     high: u128,

@@ -169,10 +169,13 @@ pub(super) async fn unreadable(
 ) -> Error {
     let kind = match error.kind() {
         iceberg::ErrorKind::FeatureUnsupported => ErrorKind::Unsupported,
-        _ if matches!(file_io.exists(path).await, Ok(false)) => ErrorKind::NotFound,
         _ => ErrorKind::Damaged,
     };
-    Error::new(kind, format!("cannot read a {what}")).with_context("file", path).with_source(error)
+    let message = match file_io.exists(path).await {
+        Ok(false) => format!("a {what} is missing"),
+        _ => format!("cannot read a {what}"),
+    };
+    Error::new(kind, message).with_context("file", path).with_source(error)
 }
 
 /// The error for a background read that ended without a result.

@@ -165,7 +165,8 @@ fn kind(error: &DataFusionError) -> Option<ErrorKind> {
 
 fn store_kind(error: &object_store::Error) -> ErrorKind {
     match error {
-        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+        // The table is there, its file is not.
+        object_store::Error::NotFound { .. } => ErrorKind::Damaged,
         object_store::Error::PermissionDenied { .. }
         | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
         // A local file that is shorter than its manifest says.

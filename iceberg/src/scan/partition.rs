@@ -14,8 +14,8 @@ const MONTHS: i32 = 12;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 
-/// The least source value that a transform takes to `value`, or a value below it. `None` if nothing is
-/// known.
+/// The least source value that a transform takes to `value`, or a value below it. `None` if nothing
+/// is known.
 pub(super) fn source_min(
     transform: Transform,
     value: &PrimitiveLiteral,
@@ -62,8 +62,8 @@ pub(super) fn source_max(
     }
 }
 
-/// Whether a NULL partition value means that every source value is NULL, and another value that none
-/// is.
+/// Whether a NULL partition value means that every source value is NULL, and another value that
+/// none is.
 pub(super) fn keeps_nulls(transform: Transform) -> bool {
     !matches!(transform, Transform::Void | Transform::Unknown)
 }
@@ -153,7 +153,8 @@ fn truncated_max(width: u32, value: &PrimitiveLiteral, source: &DataType) -> Opt
     }
 }
 
-/// Rounding down the least numbers may have wrapped around to the greatest, which then stand for both.
+/// Rounding down the least numbers may have wrapped around to the greatest, which then stand for
+/// both.
 fn wrapped_around(width: u32, value: &ScalarValue) -> bool {
     let width = i64::from(width);
     match value {

@@ -163,8 +163,8 @@ impl IcebergTable {
     }
 }
 
-/// The files in at most `partitions` groups: the largest first, each to the group with the least bytes
-/// so far.
+/// The files in at most `partitions` groups: the largest first, each to the group with the least
+/// bytes so far.
 fn spread(mut files: Vec<SelectedFile>, partitions: usize) -> Vec<Vec<SelectedFile>> {
     files.sort_by(|a, b| {
         let (a, b) = (&a.slice, &b.slice);

@@ -1,8 +1,8 @@
 //! Which files a filter can do without, told from manifests alone (B1).
 //!
-//! Three times the same predicate is asked: of whole manifests by their partition summaries, of files
-//! by their partition values, and of files by those and their column bounds. What lies within a file
-//! is pruned later, by the Parquet reader.
+//! Three times the same predicate is asked: of whole manifests by their partition summaries, of
+//! files by their partition values, and of files by those and their column bounds. What lies within
+//! a file is pruned later, by the Parquet reader.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -274,8 +274,8 @@ impl PruningStatistics for FileBounds<'_> {
         Some(Arc::new(UInt64Array::from_iter_values(rows)))
     }
 
-    /// Whether all values of a column are among `values` (true), or none is (false): known where the
-    /// column has one value in the file, and for buckets that none of `values` falls into.
+    /// Whether all values of a column are among `values` (true), or none is (false): known where
+    /// the column has one value in the file, and for buckets that none of `values` falls into.
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         if column.name() == FILE_COLUMN && self.columns.find(column).is_none() {
             let paths: HashSet<&str> =

@@ -44,9 +44,9 @@ impl IcebergSource {
         Self { inner, pruning, report: None }
     }
 
-    /// The same source on an executor, where the reader's metrics stay. They are kept per file, some
-    /// 17 counters each, and travel in one status message per task: thousands of files make it too
-    /// large to send, and then the job never ends.
+    /// The same source on an executor, where the reader's metrics stay. They are kept per file,
+    /// some 17 counters each, and travel in one status message per task: thousands of files make it
+    /// too large to send, and then the job never ends.
     #[must_use]
     pub fn without_file_metrics(&self) -> Self {
         Self { report: Some(ExecutionPlanMetricsSet::new()), ..self.clone() }

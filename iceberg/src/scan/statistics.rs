@@ -53,7 +53,8 @@ pub(super) fn constants(columns: &SchemaRef, file: &LiveFile) -> Vec<(usize, Sca
 }
 
 /// Row and null counts are exact, and so are constants. Bounds are not: Iceberg allows them to be
-/// wide, and DataFusion folds a column whose exact minimum equals its exact maximum into a constant.
+/// wide, and DataFusion folds a column whose exact minimum equals its exact maximum into a
+/// constant.
 fn file_statistics(columns: &SchemaRef, file: &LiveFile, slice: &FileSlice) -> Statistics {
     let mut all = constant_statistics(columns, slice);
     for (field, statistics) in columns.fields().iter().zip(&mut all.column_statistics) {

@@ -31,8 +31,8 @@ pub fn store_url(location: &str) -> Result<ObjectStoreUrl> {
 
 /// The path of a file within the store of its table.
 ///
-/// Iceberg locations are not percent-encoded, and neither is the path: a `%` in a folder's name stays
-/// one `%`. Empty segments (`a//b`) mean the same as none on a local file system.
+/// Iceberg locations are not percent-encoded, and neither is the path: a `%` in a folder's name
+/// stays one `%`. Empty segments (`a//b`) mean the same as none on a local file system.
 ///
 /// # Errors
 /// `Unsupported` if the file stands in another store than `store`, or its name has segments that no

@@ -7,7 +7,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use northstar_iceberg::sql::{SqlSession, from_datafusion};
 use northstar_iceberg::{Error, ErrorKind, Result, TableName};
-use northstar_lakehouse::bronze::{FileOutcome, LoadReport, quarantine};
+use northstar_lakehouse::bronze::{LoadReport, quarantine};
 use northstar_lakehouse::legacy_emr::Written;
 
 use super::load::{self, Request, extract_folder};
@@ -123,7 +123,8 @@ async fn balances(session: &SqlSession, written: &Written, printer: &Printer) ->
         }
     }
     let mut rows = Vec::new();
-    for (table, records) in expected {
+    // A table is made with its first record.
+    for (table, records) in expected.into_iter().filter(|(_, records)| *records > 0) {
         let landed = count(session, &format!("SELECT count(*) FROM {NAMESPACE}.{table}")).await?;
         let refused = count(
             session,
@@ -166,7 +167,7 @@ fn balanced(report: &LoadReport) -> Result<()> {
 
 fn unchanged(report: &LoadReport) -> Result<()> {
     let changed = report.tables.iter().any(|table| table.snapshot_id.is_some())
-        || report.files().any(|file| !matches!(file.outcome, FileOutcome::AlreadyLoaded));
+        || report.files().any(|file| file.landed_rows > 0 || file.outcome.needs_attention());
     match changed {
         false => Ok(()),
         true => {

@@ -56,9 +56,13 @@ pub(super) fn columns(
 fn check(columns: &[Column], contract: &TableContract) -> Result<()> {
     let refused = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
     let known = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let partition = contract.partition()?;
+    let partitioned = partition.iter().map(|field| field.column.as_str());
+    let sorted = contract.sort().iter().map(String::as_str);
     let listed = contract.key().iter().chain(contract.bloom()).map(String::as_str);
+    let laid_out = partitioned.clone().chain(sorted.clone()).filter(|name| !name.starts_with('_'));
     let mut unknown: Vec<&str> =
-        contract.column_names().chain(listed).filter(|name| !known(name)).collect();
+        contract.column_names().chain(listed).chain(laid_out).filter(|name| !known(name)).collect();
     unknown.sort_unstable();
     unknown.dedup();
     if !unknown.is_empty() {
@@ -67,15 +71,12 @@ fn check(columns: &[Column], contract: &TableContract) -> Result<()> {
             "the contract speaks of columns that the files do not have: {names}"
         ));
     }
-    let partition = contract.partition()?;
-    let partitioned = partition.iter().map(|field| field.column.as_str());
     if let Some(name) = partitioned.clone().find(|name| contract.phi(name) == Some(Phi::Direct)) {
         return refused(format!(
             "the contract partitions by {name}, which it tags phi = \"direct\"; its values would \
              become folder names"
         ));
     }
-    let sorted = contract.sort().iter().map(String::as_str);
     match partitioned.chain(sorted).find(|name| name.starts_with('_')) {
         None => Ok(()),
         Some(name) => refused(format!(

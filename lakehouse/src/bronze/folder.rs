@@ -41,7 +41,7 @@ pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<FoundFile>>> {
             for inner in entries(&path)? {
                 let inner_name = inner.file_name().to_string_lossy().into_owned();
                 if is_csv(&inner_name) {
-                    files.push(found(&inner, format!("{name}/{inner_name}"))?);
+                    files.push(found(&inner, format!("{name}/{inner_name}")));
                 }
             }
             if !files.is_empty() {
@@ -49,7 +49,7 @@ pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<FoundFile>>> {
             }
         } else if is_csv(&name) {
             let stem = &name[..name.len() - ".csv".len()];
-            let file = found(&entry, name.clone())?;
+            let file = found(&entry, name.clone());
             tables.entry(table_name(stem, &path)?).or_default().push(file);
         }
     }
@@ -73,11 +73,11 @@ fn is_csv(name: &str) -> bool {
     !name.starts_with('.') && name.to_ascii_lowercase().ends_with(".csv")
 }
 
-fn found(entry: &DirEntry, name: String) -> Result<FoundFile> {
+/// A file that cannot be looked at counts as empty here; reading it says why, and holds up no other.
+fn found(entry: &DirEntry, name: String) -> FoundFile {
     let path = entry.path();
-    let metadata = std::fs::metadata(&path)
-        .map_err(|error| Error::io(error, "look at the file", path.display()))?;
-    Ok(FoundFile { name, bytes: metadata.len(), path })
+    let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    FoundFile { name, bytes, path }
 }
 
 /// A table's name from that of a file: lower case, everything but letters and digits as `_`.

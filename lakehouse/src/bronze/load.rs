@@ -181,7 +181,9 @@ impl Pending<'_> {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 created => {
                     self.created = true;
-                    return created.map(Some);
+                    return created
+                        .map(Some)
+                        .map_err(|error| error.with_context("table", &self.name));
                 }
             }
         }

@@ -40,6 +40,11 @@ impl FileState {
     pub(super) fn of(file: &FoundFile) -> Result<Self> {
         let metadata = std::fs::metadata(&file.path)
             .map_err(|error| Error::io(error, "look at the file", file.path.display()))?;
+        // A pipe would be waited for, and read once only.
+        if !metadata.is_file() {
+            return Err(Error::new(ErrorKind::InvalidData, "it is no file; move it elsewhere")
+                .with_context("path", file.path.display()));
+        }
         Ok(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }

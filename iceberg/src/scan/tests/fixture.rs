@@ -1,5 +1,5 @@
-//! Tables to scan, made without a catalog: metadata in memory; Parquet, manifests and manifest lists
-//! in a temporary folder. Everything is described from what was written, as a writer would.
+//! Tables to scan, made without a catalog: metadata in memory; Parquet, manifests and manifest
+//! lists in a temporary folder. Everything is described from what was written, as a writer would.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -271,8 +271,8 @@ pub(crate) fn write_parquet(
     writer.close().unwrap()
 }
 
-/// What a manifest says of a data file, taken from its footer: counts, and bounds of all columns but
-/// floats.
+/// What a manifest says of a data file, taken from its footer: counts, and bounds of all columns
+/// but floats.
 pub(crate) fn describe(at: &str, footer: &ParquetMetaData, schema: &Schema) -> DataFileBuilder {
     let mut nulls: HashMap<i32, u64> = HashMap::new();
     let mut lower: HashMap<i32, Datum> = HashMap::new();

@@ -1,5 +1,5 @@
-//! A table that has lived a little: many row groups and pages, a schema that was changed in every way,
-//! position deletes.
+//! A table that has lived a little: many row groups and pages, a schema that was changed in every
+//! way, position deletes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,9 +20,10 @@ pub(crate) struct Lived {
     pub(crate) live: i64,
 }
 
-/// 100,000 rows `(id, name, amount)` with the last column NULL in each tenth, in row groups of 10,000
-/// and pages of 1,000; then `name` becomes `label`, `amount` a long, a new column takes the name
-/// `name`, and the order changes; then five rows from id 200,000 on, and 10,004 rows are deleted.
+/// 100,000 rows `(id, name, amount)` with the last column NULL in each tenth, in row groups of
+/// 10,000 and pages of 1,000; then `name` becomes `label`, `amount` a long, a new column takes the
+/// name `name`, and the order changes; then five rows from id 200,000 on, and 10,004 rows are
+/// deleted.
 pub(crate) async fn lived() -> Lived {
     let mut fixture = Fixture::new(
         schema(&[

@@ -9,6 +9,7 @@ mod random;
 mod reading;
 mod refused;
 mod travel;
+mod types;
 
 use std::sync::Arc;
 

@@ -12,7 +12,8 @@ use super::{one, pruning, session};
 
 const DAY: i64 = 86_400_000_000;
 
-/// Row `n` of the test table: an id, a day, an instant, a text; the last row has NULL in all but id.
+/// Row `n` of the test table: an id, a day, an instant, a text; the last row has NULL in all but
+/// id.
 struct Row {
     id: i64,
     values: Option<(i32, i64, String)>,
@@ -29,8 +30,8 @@ fn table_rows() -> Vec<Row> {
     (0..40).map(row).chain([Row { id: 40, values: None }]).collect()
 }
 
-/// A table of one row per file, partitioned by a transform of a column, without any column bounds: what
-/// is pruned is pruned by partition.
+/// A table of one row per file, partitioned by a transform of a column, without any column bounds:
+/// what is pruned is pruned by partition.
 async fn table(column: &str, transform: Transform) -> (Fixture, SessionContext) {
     let mut fixture = Fixture::new(
         schema(&[

@@ -108,6 +108,9 @@ fn columns(rows: &[(i64, Row)]) -> Vec<ArrayRef> {
     ]
 }
 
+/// A partition's value, and its rows with their ids.
+type Partition = (Option<Literal>, Vec<(i64, Row)>);
+
 /// The partition of a row.
 fn partition((column, transform): (&str, Transform), row: &Row) -> Option<Literal> {
     let decimal = PrimitiveType::Decimal { precision: 9, scale: 2 };
@@ -134,7 +137,7 @@ async fn table(all: &[Row], by: (&str, Transform)) -> (Fixture, SessionContext) 
         ]),
         &[by],
     );
-    let mut partitions: Vec<(Option<Literal>, Vec<(i64, Row)>)> = Vec::new();
+    let mut partitions: Vec<Partition> = Vec::new();
     for (id, row) in (0..).zip(all) {
         let value = partition(by, row);
         match partitions.iter_mut().find(|(other, _)| *other == value) {

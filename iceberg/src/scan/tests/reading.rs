@@ -1,96 +1,14 @@
 //! What is read of a file, and what is told of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
-    FixedSizeBinaryArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
-use iceberg::spec::{Literal, PrimitiveType, Struct, Transform};
+use iceberg::spec::{Datum, Literal, PrimitiveType, Struct, Transform};
 
 use super::fixture::{Fixture, describe, local, properties, schema, write_parquet};
 use super::{counter, one, plan, pruning, rows, session, with_field_id};
-
-#[tokio::test]
-async fn every_type_is_read_and_pruned_by_its_bounds() {
-    let mut fixture = Fixture::new(
-        schema(&[
-            ("b", PrimitiveType::Boolean),
-            ("i", PrimitiveType::Int),
-            ("l", PrimitiveType::Long),
-            ("f", PrimitiveType::Float),
-            ("d", PrimitiveType::Double),
-            ("n", PrimitiveType::Decimal { precision: 12, scale: 2 }),
-            ("day", PrimitiveType::Date),
-            ("time", PrimitiveType::Time),
-            ("at", PrimitiveType::Timestamp),
-            ("atz", PrimitiveType::Timestamptz),
-            ("s", PrimitiveType::String),
-            ("u", PrimitiveType::Uuid),
-            ("x", PrimitiveType::Fixed(2)),
-            ("y", PrimitiveType::Binary),
-        ]),
-        &[],
-    );
-    let mut files = Vec::new();
-    for value in 0..4_u8 {
-        let (long, double) = (i64::from(value), f64::from(value));
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(BooleanArray::from(vec![value > 1])),
-            Arc::new(Int32Array::from(vec![i32::from(value)])),
-            Arc::new(Int64Array::from(vec![long])),
-            Arc::new(Float32Array::from(vec![f32::from(value)])),
-            Arc::new(Float64Array::from(vec![double])),
-            Arc::new(
-                Decimal128Array::from(vec![i128::from(value) * 100 - 150])
-                    .with_precision_and_scale(12, 2)
-                    .unwrap(),
-            ),
-            Arc::new(Date32Array::from(vec![i32::from(value)])),
-            Arc::new(Time64MicrosecondArray::from(vec![long * 3_600_000_000])),
-            Arc::new(TimestampMicrosecondArray::from(vec![long * 3_600_000_000])),
-            Arc::new(
-                TimestampMicrosecondArray::from(vec![long * 3_600_000_000]).with_timezone("+00:00"),
-            ),
-            Arc::new(StringArray::from(vec![format!("s{value}")])),
-            Arc::new(FixedSizeBinaryArray::try_from_iter([[value * 16; 16]].iter()).unwrap()),
-            Arc::new(FixedSizeBinaryArray::try_from_iter([[0, value]].iter()).unwrap()),
-            Arc::new(BinaryArray::from_iter_values([[value]])),
-        ];
-        files.push(fixture.write(columns, vec![], properties()));
-    }
-    fixture.append(files, vec![]).await;
-    let context = session(&fixture, 2, true);
-    for (filter, kept, by_bounds) in [
-        ("b = true", 2, true),
-        ("i = 2", 1, true),
-        ("l < 1", 1, true),
-        ("f = 2.0", 1, false),
-        ("d > 2.5", 1, false),
-        ("n = 0.50", 1, true),
-        ("n < -0.40", 2, true),
-        ("day = DATE '1970-01-03'", 1, true),
-        ("time = arrow_cast('02:00:00', 'Time64(Microsecond)')", 1, true),
-        ("at >= TIMESTAMP '1970-01-01T03:00:00'", 1, true),
-        ("atz >= TIMESTAMP '1970-01-01T03:00:00Z'", 1, true),
-        ("s = 's2'", 1, true),
-        ("x = arrow_cast(X'0002', 'FixedSizeBinary(2)')", 1, true),
-        ("y = X'02'", 1, true),
-    ] {
-        let sql = format!("SELECT count(l) FROM t WHERE {filter}");
-        assert_eq!(one(&context, &sql).await, [kept], "{filter}");
-        let read = pruning(&context, &sql).await.kept;
-        let want = if by_bounds { u64::try_from(kept).unwrap() } else { 4 };
-        assert_eq!(read, want, "{filter}");
-    }
-    // Half of the UUIDs are negative numbers to some writers.
-    let sql = "SELECT count(l) FROM t WHERE u = arrow_cast(X'20202020202020202020202020202020', \
-               'FixedSizeBinary(16)')";
-    assert_eq!(one(&context, sql).await, [1]);
-    assert_eq!(pruning(&context, sql).await.kept, 1);
-}
 
 #[tokio::test]
 async fn b1_nan_is_found_although_statistics_leave_it_out() {
@@ -230,4 +148,23 @@ async fn explain_tells_how_files_were_chosen() {
     let plan = plan(&context, "SELECT id FROM t WHERE id < 3").await;
     let shown = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
     assert!(shown.contains("files=3/96"), "{shown}");
+}
+
+#[tokio::test]
+async fn b1_wide_bounds_prune_but_are_never_an_answer() {
+    let mut fixture = Fixture::new(schema(&[("id", PrimitiveType::Long)]), &[]);
+    let at = fixture.location("data", ".parquet");
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![5, 6]));
+    let batch = RecordBatch::try_new(fixture.columns(), vec![ids]).unwrap();
+    let footer = write_parquet(&at, &batch, properties().build());
+    let file = describe(&at, &footer, fixture.metadata.current_schema())
+        .lower_bounds(HashMap::from([(1, Datum::long(1))]))
+        .upper_bounds(HashMap::from([(1, Datum::long(9))]))
+        .build()
+        .unwrap();
+    fixture.append(vec![file], vec![]).await;
+    let context = session(&fixture, 1, false);
+    assert_eq!(one(&context, "SELECT min(id), max(id) FROM t").await, [5, 6]);
+    assert_eq!(one(&context, "SELECT count(id) FROM t WHERE id < 2").await, [0]);
+    assert_eq!(pruning(&context, "SELECT id FROM t WHERE id > 9").await.by_bounds, 1);
 }

@@ -6,7 +6,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use datafusion::common::DataFusionError;
 use iceberg::spec::{
-    DataContentType, DataFile, DataFileBuilder, DataFileFormat, FormatVersion, PrimitiveType,
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, FormatVersion, Literal,
+    PrimitiveType, Transform,
 };
 
 use super::fixture::{Fixture, describe, local, properties, schema, write_parquet};
@@ -71,6 +72,23 @@ async fn other_formats_and_other_deletes() {
         let refused = refusal(&fixture).await;
         assert_eq!(refused, (ErrorKind::Unsupported, "file:///other".to_owned()), "{content:?}");
     }
+}
+
+#[tokio::test]
+async fn partition_transforms_that_are_not_known() {
+    let columns = schema(&[("id", PrimitiveType::Long)]);
+    let mut fixture = Fixture::new(columns, &[("id", Transform::Identity)]);
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let file = fixture.write(vec![ids], vec![Some(Literal::long(1))], properties());
+    fixture.append(vec![file], vec![]).await;
+    // Another spec is the default: what counts is the one that files were written with.
+    fixture.repartition(&[]);
+    let metadata = serde_json::to_string(&fixture.metadata).unwrap();
+    assert!(metadata.contains(r#""transform":"identity""#), "{metadata}");
+    let unknown = metadata.replace(r#""transform":"identity""#, r#""transform":"unknown""#);
+    fixture.metadata = serde_json::from_str(&unknown).unwrap();
+    let (kind, _) = refusal(&fixture).await;
+    assert_eq!(kind, ErrorKind::Unsupported);
 }
 
 #[tokio::test]
