@@ -13,6 +13,7 @@ mod contents;
 mod damage;
 mod files;
 mod kill;
+mod locked;
 mod observers;
 mod place;
 mod replies;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use northstar_catalog::ErrorKind;
 use northstar_catalog::faulty::{Fault, FaultyCatalog};
-use northstar_catalog::{ErrorKind, Retry};
 use northstar_iceberg::Lake;
 use northstar_tests::csv_files::{VISITS, folder, visits};
 use northstar_tests::lab::{self, Lab, tester};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::contents::Contents;
-use super::files::{below, orphans};
+use super::files::orphans;
 use super::observers::{At, blocking};
 use super::place::{Place, first_extract, load};
 
@@ -100,7 +100,7 @@ async fn w2_racing_loads_of_the_same_folder_land_it_once() {
 }
 
 /// A warehouse whose `visit` has a first batch, and a folder with a second one.
-async fn two_batches() -> (TempDir, Place, PathBuf) {
+pub(crate) async fn two_batches() -> (TempDir, Place, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let place = Place::new(parent.path());
     let one = folder(parent.path(), "one", &[("visit.csv", visits(0, 100).as_bytes())]);
@@ -146,21 +146,4 @@ async fn a_table_that_is_made_again_in_the_middle_of_a_load_gets_each_row_once()
     let contents = Contents::read(&lake).await;
     assert_eq!((contents.snapshots["visit"], contents.batches["visit"]), (2, (2, 2)));
     assert_eq!(contents.rows["visit"].lines().count(), 50 + 100 + 4);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_catalog_that_another_process_locks_is_unavailable_and_works_later() {
-    let (_folder, place, from) = two_batches().await;
-    let lake = place.lake(2).await;
-    let before = (Contents::read(&lake).await, below(&place.path().join("tables")));
-    let holder = rusqlite::Connection::open(place.path().join("catalog.db")).unwrap();
-    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let error = load(&lake, &from).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Again), "{error}");
-    assert!(error.to_string().contains("catalog.db"), "{error}");
-    // Readers do not wait for the writer.
-    assert_eq!((Contents::read(&lake).await, below(&place.path().join("tables"))), before);
-    holder.execute_batch("ROLLBACK").unwrap();
-    load(&lake, &from).await.unwrap();
-    assert_eq!(Contents::read(&lake).await.batches["visit"], (2, 2));
 }

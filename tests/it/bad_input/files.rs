@@ -119,15 +119,18 @@ async fn a_file_that_changes_while_it_is_read_is_refused_until_it_is_complete() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_without_a_header_does_not_show_its_values() {
     let good = visits(0, 10);
-    let files: [(&str, &[u8]); 2] = [
-        ("visit/a.csv", good.as_bytes()),
-        (
-            "visit/b.csv",
-            b"77,SENTINEL,2024-01-01 00:00:00,\"SENTINEL too\"\n78,x,2024-01-01 00:00:00,\n",
-        ),
-    ];
-    let landed = landed(VISITS, &files).await;
-    let error = landed.refusal("visit/b.csv");
-    says(error, &["it may have no header", "visit/b.csv"]);
-    assert!(!error.to_string().contains("SENTINEL"), "{error}");
+    for (record, part) in [
+        ("77,SENTINEL,2024-01-01 00:00:00,SENTINEL too", "it may have no header"),
+        ("77,SENTINEL,2024-01-01 00:00:00,SENTINEL", "the header is the same as that of column 2"),
+        ("77,_SENTINEL,2024-01-01 00:00:00,", "the header starts with `_`"),
+        ("77,note,2024-01-01 00:00:00,SENTINEL", "missing: id, site, at"),
+    ] {
+        let text = format!("{record}\n78,x,2024-01-01 00:00:00,\n");
+        let files: [(&str, &[u8]); 2] =
+            [("visit/a.csv", good.as_bytes()), ("visit/b.csv", text.as_bytes())];
+        let landed = landed(VISITS, &files).await;
+        let error = landed.refusal("visit/b.csv");
+        says(error, &[part, "visit/b.csv"]);
+        assert!(!error.to_string().contains("SENTINEL"), "{error}");
+    }
 }

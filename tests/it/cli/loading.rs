@@ -34,7 +34,11 @@ fn a_second_load_finds_every_file_and_makes_no_snapshot() {
 #[test]
 fn a_refused_or_damaged_file_gives_exit_code_1_and_the_others_land() {
     for (content, outcome, part) in [
-        (&b"id,id\n1,2\n"[..], "refused", "refused bad.csv: the header `id` is there already"),
+        (
+            &b"id,id\n1,2\n"[..],
+            "refused",
+            "refused bad.csv: the header is the same as that of column 1",
+        ),
         (&b"id,name\n1,\"x\n"[..], "damaged", "damaged bad.csv: from line 2 on a quote"),
     ] {
         let program = Program::new();
@@ -93,7 +97,7 @@ fn no_value_of_a_record_gets_into_output_logs_or_the_access_record() {
         ("visit/a.csv", b"id,name,born\n1,SENTINEL,2000-01-01\nSENTINEL,x,2000-01-01\n2,SENTINEL\n"),
         ("visit/b.csv", b"id,name,born\n3,SENTINEL,SENTINEL\n4,\"SENTINEL\"x,2000-01-01\n5,SENT\xFFINEL SENTINEL,\n"),
         ("visit/c.csv", b"id,name,born\n6,\"SENTINEL,2000-01-01\nSENTINEL\n"),
-        ("visit/d.csv", b"7,SENTINEL,2000-01-01\n8,SENTINEL,2000-01-01\n"),
+        ("visit/d.csv", b"7,SENTINEL,SENTINEL\n8,SENTINEL,2000-01-01\n"),
         ("tables.toml", CONTRACT.as_bytes()),
     ];
     for verbosity in ["-v", "-vv"] {
