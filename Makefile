@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 VENV_READY := $(VENV)/.ready
 WAREHOUSE ?= ./lake
-ROWS ?= 1000000
+ROWS ?= 5000000
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 NORTHSTAR := $(TARGET_DIR)/release/northstar
 # The demo and the tests use one optimised profile, so dependencies are compiled once.
@@ -42,7 +42,7 @@ soak: ## Run the long forms of the tests (random kills, large loads)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --package northstar-tests --test fault -- --nocapture
 
-bench: $(VENV_READY) ## Load ROWS lab rows (default 1000000) beside PyIceberg and DuckDB
+bench: $(VENV_READY) ## Load ROWS lab rows (default 5000000) beside PyIceberg and DuckDB
 	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches
 	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python
 
@@ -61,7 +61,7 @@ clean: ## Remove what was built, the virtual environment and the demo's warehous
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.10 or later"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement tests/requirements.txt
 	@touch $@

@@ -30,6 +30,13 @@ pub(crate) fn failed(printer: &Printer, error: &Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
+/// Prints what was asked for (help, version), or what is wrong with the command line: a user error.
+pub(crate) fn usage(asked: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if this cannot be printed.
+    let printed = asked.print().is_ok();
+    ExitCode::from(u8::from(asked.use_stderr() || !printed))
+}
+
 /// Says that the program itself could not start.
 pub(crate) fn internal(printer: &Printer, error: &dyn std::fmt::Display) -> ExitCode {
     printer.error(error);

@@ -13,7 +13,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     exit::quiet_broken_pipe();
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => return exit::usage(&asked),
+    };
     progress::init_logging(cli.global.verbose);
     let printer = printer::Printer::new(cli.global.output);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

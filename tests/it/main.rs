@@ -1,5 +1,12 @@
 //! The integration tests: whole operations, through the libraries and through the program.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests end loudly where they cannot go on"
+)]
+
 mod bad_input;
 mod cli;
 mod commits;
