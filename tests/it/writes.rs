@@ -69,8 +69,8 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec((any::<i64>(), name, at, amount, score), 1..120)
 }
 
-/// Writes batches of rows and commits them.
-async fn write(lab: &Lab, table: &str, batches: &[Vec<Row>], memory_bytes: usize) {
+/// Writes batches of rows and commits them; how many files there are, and bytes were spilled.
+async fn write(lab: &Lab, table: &str, batches: &[Vec<Row>], memory_bytes: usize) -> (usize, u64) {
     lab.lake.catalog.create_namespace("ns").await.unwrap();
     let name = format!("ns.{table}").parse().unwrap();
     let table = lab.lake.create_table(&name, &definition(), &tester()).await.unwrap();
@@ -88,6 +88,7 @@ async fn write(lab: &Lab, table: &str, batches: &[Vec<Row>], memory_bytes: usize
     };
     lab.lake.append(&table, &written.files, &request).await.unwrap().settled().unwrap();
     assert_eq!(std::fs::read_dir(lab.path("spill")).map_or(0, Iterator::count), 0);
+    (written.files.len(), written.spilled_bytes)
 }
 
 #[test]
@@ -100,8 +101,10 @@ fn b1_every_row_written_is_found_again_by_each_of_its_values() {
         ..Config::default()
     };
     let mut runner = TestRunner::new(config);
-    let strategy =
-        (proptest::collection::vec(rows(), 1..6), prop_oneof![Just(1_usize), Just(1 << 30)]);
+    let strategy = (
+        proptest::collection::vec(rows(), 1..6),
+        prop_oneof![Just(1_usize), Just(20_000), Just(1 << 30)],
+    );
     runner
         .run(&strategy, |(batches, memory_bytes)| {
             runtime.block_on(async {
@@ -170,6 +173,26 @@ async fn files_are_sorted_and_one_for_each_partition_whether_spilled_or_not() {
             }
         }
         assert_eq!(lab.number("SELECT count(DISTINCT id) FROM ns.t").await, 3_000);
+    }
+}
+
+#[tokio::test]
+async fn rows_in_order_are_not_spilled_and_stragglers_cost_a_partition_one_file() {
+    // Ten months, one after the other; of the later ones, one row in fifty belongs to the first.
+    let batches = |stragglers: bool| -> Vec<Vec<Row>> {
+        let row = |id: i64| {
+            let month = if stragglers && id > 2_000 && id % 50 == 0 { 0 } else { id / 1_000 };
+            let at = (month * 31 * 86_400 + id % 1_000) * 1_000_000;
+            (id, Some("x".to_string()), Some(at), None, None)
+        };
+        (0..100).map(|batch| (batch * 100..(batch + 1) * 100).map(row).collect()).collect()
+    };
+    for (stragglers, files) in [(false, 10), (true, 11)] {
+        let lab = Lab::new().await;
+        let bytes = batch(&batches(false)[0]).get_array_memory_size() * 100;
+        let written = write(&lab, "t", &batches(stragglers), bytes / 4).await;
+        assert_eq!(written, (files, 0), "files and bytes spilled");
+        assert_eq!(lab.number("SELECT count(DISTINCT id) FROM ns.t").await, 10_000);
     }
 }
 

@@ -1,17 +1,24 @@
 //! Rows kept in memory as they came, with the partition of each, until they are written or spilled.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, interleave_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::{RowConverter, Rows, SortField};
 
 use crate::{Error, ErrorKind, Result};
 
-/// How many rows are put together at a time.
+/// How many rows are put together at a time, at most.
 pub(crate) const GATHER_ROWS: usize = 8_192;
+
+/// Fewer are put together once they take about this many bytes.
+const GATHER_BYTES: usize = 32 << 20;
+
+/// A partition is quiet if none of the chunk's last rows, one in this many, is of it.
+const RECENT_SHARE: usize = 8;
 
 /// Batches up to the memory budget.
 #[derive(Debug, Default)]
@@ -36,16 +43,45 @@ impl Chunk {
         self.bytes
     }
 
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.partitions.iter().map(Vec::len).sum()
+    }
+
+    /// The partitions that no row has come to lately, each with its rows: where rows arrive nearly
+    /// in the order of their partitions, no more will come to these.
+    pub(crate) fn quiet(&self) -> Vec<(usize, usize)> {
+        let mut counts = counts(self.partitions.iter().flatten());
+        let mut recent = self.rows() / RECENT_SHARE;
+        for batch in self.partitions.iter().rev() {
+            if recent == 0 {
+                break;
+            }
+            batch.iter().for_each(|number| counts[index(*number)] = 0);
+            recent = recent.saturating_sub(batch.len());
+        }
+        counts.into_iter().enumerate().filter(|(_, rows)| *rows > 0).collect()
+    }
+
     /// Puts the rows in order: by partition, then by the sort columns (ascending, NULLs first),
     /// then as they came.
     pub(crate) fn into_sorted(self, sort: &[usize]) -> Result<Arc<SortedChunk>> {
-        let mut counts = Vec::new();
-        for number in self.partitions.iter().flatten() {
-            let index = usize::try_from(*number).unwrap_or(usize::MAX);
-            if counts.len() <= index {
-                counts.resize(index + 1, 0);
-            }
-            counts[index] += 1;
+        self.sorted(sort, |_| true)
+    }
+
+    /// The same for the rows of some partitions; [`SortedChunk::into_rest`] gives the others back.
+    pub(crate) fn into_sorted_of(
+        self,
+        sort: &[usize],
+        partitions: &BTreeSet<usize>,
+    ) -> Result<Arc<SortedChunk>> {
+        self.sorted(sort, |partition| partitions.contains(&partition))
+    }
+
+    fn sorted(self, sort: &[usize], wanted: impl Fn(usize) -> bool) -> Result<Arc<SortedChunk>> {
+        let mut counts = counts(self.partitions.iter().flatten());
+        for (partition, count) in counts.iter_mut().enumerate() {
+            *count = if wanted(partition) { *count } else { 0 };
         }
         let mut next = Vec::with_capacity(counts.len());
         let mut total = 0;
@@ -58,52 +94,73 @@ impl Chunk {
         let mut places: Vec<Place> = vec![(0, 0); total];
         for (batch, numbers) in self.partitions.iter().enumerate() {
             for (row, number) in numbers.iter().enumerate() {
-                let slot = &mut next[usize::try_from(*number).unwrap_or(usize::MAX)];
-                places[*slot] = (batch, row);
-                *slot += 1;
+                let partition = index(*number);
+                if counts[partition] > 0 {
+                    places[next[partition]] = (batch, row);
+                    next[partition] += 1;
+                }
             }
         }
         if !sort.is_empty() {
-            let keys = sort_keys(&self.batches, sort)?;
+            let keys = self
+                .batches
+                .iter()
+                .map(|batch| sort_keys(batch, sort))
+                .collect::<Result<Vec<_>>>()?;
             for range in &ranges {
                 // The sort is stable and takes rows that come in order as they are.
                 places[range.clone()].sort_by(|a, b| keys[a.0].row(a.1).cmp(&keys[b.0].row(b.1)));
             }
         }
-        Ok(Arc::new(SortedChunk { batches: self.batches, places, ranges }))
+        let row_bytes = self.bytes / self.rows().max(1);
+        let gather_rows = (GATHER_BYTES / row_bytes.max(1)).clamp(1, GATHER_ROWS);
+        Ok(Arc::new(SortedChunk { chunk: self, places, ranges, gather_rows }))
     }
 }
 
-fn sort_keys(batches: &[RecordBatch], sort: &[usize]) -> Result<Vec<Rows>> {
-    let failed = |error: arrow::error::ArrowError| {
-        Error::new(ErrorKind::Internal, "rows cannot be sorted").with_source(error)
-    };
-    let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let fields =
-        sort.iter().map(|column| SortField::new(first.column(*column).data_type().clone()));
-    let converter = RowConverter::new(fields.collect()).map_err(failed)?;
-    batches
-        .iter()
-        .map(|batch| {
-            let columns: Vec<ArrayRef> =
-                sort.iter().map(|column| ArrayRef::clone(batch.column(*column))).collect();
-            converter.convert_columns(&columns).map_err(failed)
+/// The rows of each partition.
+fn counts<'a>(numbers: impl IntoIterator<Item = &'a u32>) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for number in numbers {
+        let index = index(*number);
+        if counts.len() <= index {
+            counts.resize(index + 1, 0);
+        }
+        counts[index] += 1;
+    }
+    counts
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The sort keys of a batch: as bytes, they compare as the rows do.
+pub(crate) fn sort_keys(batch: &RecordBatch, sort: &[usize]) -> Result<Rows> {
+    let columns: Vec<ArrayRef> =
+        sort.iter().map(|column| ArrayRef::clone(batch.column(*column))).collect();
+    let fields = columns.iter().map(|column| SortField::new(column.data_type().clone()));
+    RowConverter::new(fields.collect())
+        .and_then(|converter| converter.convert_columns(&columns))
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "rows cannot be sorted").with_source(error)
         })
-        .collect()
 }
 
 /// A chunk whose rows are in order.
 #[derive(Debug)]
 pub(crate) struct SortedChunk {
-    batches: Vec<RecordBatch>,
+    chunk: Chunk,
     places: Vec<Place>,
     ranges: Vec<Range<usize>>,
+    gather_rows: usize,
 }
 
 impl SortedChunk {
     /// The columns of the rows.
     pub(crate) fn schema(&self) -> SchemaRef {
-        self.batches.first().map_or_else(|| SchemaRef::new(Schema::empty()), RecordBatch::schema)
+        let first = self.chunk.batches.first();
+        first.map_or_else(|| SchemaRef::new(Schema::empty()), RecordBatch::schema)
     }
 
     /// The partitions that have rows, ascending.
@@ -115,6 +172,11 @@ impl SortedChunk {
             .map(|(index, _)| index)
     }
 
+    /// Whether a partition has rows.
+    pub(crate) fn has(&self, partition: usize) -> bool {
+        self.ranges.get(partition).is_some_and(|range| !range.is_empty())
+    }
+
     /// The rows of a partition, in order, some thousands at a time.
     pub(crate) fn rows(
         self: &Arc<Self>,
@@ -123,12 +185,29 @@ impl SortedChunk {
         let this = Arc::clone(self);
         let Range { start, end } = self.ranges.get(partition).cloned().unwrap_or(0..0);
         (start..end)
-            .step_by(GATHER_ROWS)
-            .map(move |from| this.gather(from..end.min(from + GATHER_ROWS)))
+            .step_by(self.gather_rows)
+            .map(move |from| this.gather(from..end.min(from + this.gather_rows)))
+    }
+
+    /// The rows of the partitions that were not put in order, as they came.
+    pub(crate) fn into_rest(self) -> Result<Chunk> {
+        let mut rest = Chunk::default();
+        for (batch, numbers) in self.chunk.batches.into_iter().zip(self.chunk.partitions) {
+            let left = |number: &u32| self.ranges[index(*number)].is_empty();
+            let mask: BooleanArray = numbers.iter().map(|number| Some(left(number))).collect();
+            let numbers: Vec<u32> = numbers.into_iter().filter(left).collect();
+            if !numbers.is_empty() {
+                let rows = filter_record_batch(&batch, &mask).map_err(|error| {
+                    Error::new(ErrorKind::Internal, "rows cannot be kept").with_source(error)
+                })?;
+                rest.push(rows, numbers);
+            }
+        }
+        Ok(rest)
     }
 
     fn gather(&self, places: Range<usize>) -> Result<RecordBatch> {
-        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        let batches: Vec<&RecordBatch> = self.chunk.batches.iter().collect();
         interleave_record_batch(&batches, &self.places[places]).map_err(|error| {
             Error::new(ErrorKind::Internal, "rows cannot be gathered").with_source(error)
         })

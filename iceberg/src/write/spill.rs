@@ -62,6 +62,12 @@ impl Spill {
         self.segments.keys().copied()
     }
 
+    /// Gives up the rows of a partition; whether any are left.
+    pub(crate) fn forget(&mut self, partition: usize) -> bool {
+        self.segments.remove(&partition);
+        !self.segments.is_empty()
+    }
+
     /// The rows of a partition, in order; `None` if it has none.
     pub(crate) fn rows(
         &self,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef as ArrowSchemaRef;
-use iceberg::spec::DataFile;
+use iceberg::spec::{DataFile, TableMetadata};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Expansion;
@@ -15,8 +15,9 @@ use super::data_file::{DataFileWriter, Target};
 use super::merge::{Run, merge};
 use super::partition::Partitioner;
 use super::spill::Spill;
+use crate::ids::Ids;
 use crate::lake::Lake;
-use crate::observer::Event;
+use crate::observer::{Event, Observer};
 use crate::table::schema::arrow_schema;
 use crate::table::{LakeTable, WriteProperties};
 use crate::{Error, ErrorKind, Result, storage};
@@ -68,6 +69,8 @@ pub struct TableWriter {
     sort: Vec<usize>,
     chunk: Chunk,
     spills: Vec<Spill>,
+    /// The partitions that had a file written before the end.
+    early: BTreeSet<usize>,
     written: Written,
 }
 
@@ -85,10 +88,24 @@ impl TableWriter {
         options: WriteOptions,
     ) -> Result<Self> {
         table.check_writable()?;
-        let metadata = table.metadata();
+        let (ids, observer) = (Arc::clone(&lake.ids), Arc::clone(&lake.observer));
+        Self::for_metadata(table.metadata(), commit_id, options, ids, observer)
+    }
+
+    /// The same where there is no lake, as on an executor.
+    ///
+    /// # Errors
+    /// As [`TableWriter::new`].
+    pub fn for_metadata(
+        metadata: &TableMetadata,
+        commit_id: &str,
+        options: WriteOptions,
+        ids: Arc<dyn Ids>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
         let schema = metadata.current_schema();
         let spec = metadata.default_partition_spec();
-        let sort = sort_columns(table);
+        let sort = sort_columns(metadata);
         let order = i32::try_from(metadata.default_sort_order_id()).ok();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads.max(1))
@@ -101,7 +118,7 @@ impl TableWriter {
         Ok(Self {
             partitioner: Partitioner::new(spec, schema)?,
             target: Target {
-                data_location: format!("{}/data", table.location()),
+                data_location: format!("{}/data", metadata.location().trim_end_matches('/')),
                 arrow_schema: arrow_schema(schema)?,
                 schema: Arc::clone(schema),
                 expansion: None,
@@ -109,14 +126,15 @@ impl TableWriter {
                 sort_order_id: order.filter(|_| !sort.is_empty()),
                 properties: WriteProperties::read(metadata.properties())?,
                 commit_id: commit_id.to_string(),
-                ids: Arc::clone(&lake.ids),
-                observer: Arc::clone(&lake.observer),
+                ids,
+                observer,
             },
             options,
             pool,
             sort,
             chunk: Chunk::default(),
             spills: Vec::new(),
+            early: BTreeSet::new(),
             written: Written::default(),
         })
     }
@@ -158,7 +176,7 @@ impl TableWriter {
         let numbers = self.partitioner.numbers(&batch)?;
         self.chunk.push(batch, numbers);
         if self.chunk.bytes() >= self.options.memory_bytes {
-            self.spill()?;
+            self.make_room()?;
         }
         Ok(())
     }
@@ -170,15 +188,40 @@ impl TableWriter {
     pub fn finish(mut self) -> Result<Written> {
         // The last chunk is small or the only one: it is written from memory.
         let last = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
-        self.write_runs(&last)?;
+        self.write_all(&last)?;
         self.target.observer.event(&Event::DataFilesComplete);
         Ok(std::mem::take(&mut self.written))
+    }
+
+    /// Writes partitions that seem complete, if most of the rows are of them; else puts all rows
+    /// aside. A partition is written early once, so stragglers cost it one file more at the end.
+    fn make_room(&mut self) -> Result<()> {
+        let mut quiet = self.chunk.quiet();
+        quiet.retain(|(partition, _)| !self.early.contains(partition));
+        let rows: usize = quiet.iter().map(|(_, rows)| rows).sum();
+        if rows * 2 < self.chunk.rows() {
+            return self.spill();
+        }
+        let partitions: BTreeSet<usize> =
+            quiet.into_iter().map(|(partition, _)| partition).collect();
+        let sorted = std::mem::take(&mut self.chunk).into_sorted_of(&self.sort, &partitions)?;
+        let mut spills = std::mem::take(&mut self.spills);
+        self.write_runs(&partitions, &spills, &sorted)?;
+        spills.retain_mut(|spill| {
+            partitions.iter().fold(true, |_, partition| spill.forget(*partition))
+        });
+        self.spills = spills;
+        self.early.extend(partitions);
+        self.chunk = Arc::into_inner(sorted)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "rows are still read"))?
+            .into_rest()?;
+        Ok(())
     }
 
     fn spill(&mut self) -> Result<()> {
         let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
         if self.spills.len() + 1 >= MOST_SPILLS {
-            return self.write_runs(&sorted);
+            return self.write_all(&sorted);
         }
         let spill = Spill::write(&sorted, &self.options.spill_folder, self.target.ids.as_ref())?;
         self.written.spilled_bytes += spill.bytes();
@@ -188,21 +231,31 @@ impl TableWriter {
     }
 
     /// Writes what was spilled, and the rows of `last`, as files.
-    fn write_runs(&mut self, last: &Arc<SortedChunk>) -> Result<()> {
+    fn write_all(&mut self, last: &Arc<SortedChunk>) -> Result<()> {
         let spills = std::mem::take(&mut self.spills);
         let partitions: BTreeSet<usize> =
             spills.iter().flat_map(Spill::partitions).chain(last.partitions()).collect();
-        self.encode(partitions.into_iter().collect(), |writer, partition, file| {
+        self.write_runs(&partitions, &spills, last)
+    }
+
+    /// Writes the rows that some partitions have in `spills` and `last` as files.
+    fn write_runs(
+        &mut self,
+        partitions: &BTreeSet<usize>,
+        spills: &[Spill],
+        last: &Arc<SortedChunk>,
+    ) -> Result<()> {
+        self.encode(partitions.iter().copied().collect(), |writer, partition, file| {
             let mut runs: Vec<Run> = Vec::new();
-            for spill in &spills {
+            for spill in spills {
                 if let Some(rows) = spill.rows(partition)? {
                     runs.push(Box::new(rows));
                 }
             }
-            if last.partitions().any(|present| present == partition) {
+            if last.has(partition) {
                 runs.push(Box::new(last.rows(partition)));
             }
-            merge(writer.schema(), runs, &writer.sort, |batch| file.write(batch))
+            merge(runs, &writer.sort, |batch| file.write(batch))
         })
     }
 
@@ -243,9 +296,8 @@ impl Drop for TableWriter {
 
 /// The positions of the columns that the table's default order sorts by. An order that this writer
 /// cannot make (transforms, descending) leaves files unsorted, and they do not claim to be sorted.
-fn sort_columns(table: &LakeTable) -> Vec<usize> {
+fn sort_columns(metadata: &TableMetadata) -> Vec<usize> {
     use iceberg::spec::{NullOrder, SortDirection, Transform};
-    let metadata = table.metadata();
     let fields = metadata.current_schema().as_struct().fields();
     let columns = metadata.default_sort_order().fields.iter().map(|field| {
         let plain = field.transform == Transform::Identity
