@@ -1,7 +1,12 @@
 //! What the test binaries share: a lake in a temporary folder, with a clock, ids and an access
 //! sink that tests control.
 
-#![expect(clippy::expect_used, reason = "what tests share fails the test that uses it")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what tests share fails the test that uses it"
+)]
 
+pub mod changes;
 pub mod csv_files;
 pub mod lab;

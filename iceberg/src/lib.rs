@@ -12,6 +12,8 @@
 //! | [`scan`] | reading: files chosen from manifests, Parquet read by field id |
 //! | [`write`](mod@write) | rows in, data files out: partitioned, sorted, within a memory budget |
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
+//! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
+//! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
 //! | [`access`], [`clock`], [`ids`], [`observer`], [`storage`] | what is passed in from outside |
@@ -20,8 +22,10 @@ pub mod access;
 pub mod clock;
 pub mod codec;
 pub mod commit;
+pub mod engine;
 pub mod ids;
 pub mod lake;
+pub mod merge;
 pub mod observer;
 pub mod scan;
 pub mod sql;

@@ -11,6 +11,7 @@ mod bad_input;
 mod cli;
 mod commits;
 mod loads;
+mod merges;
 mod remote_scan;
 mod slt;
 mod time_travel;

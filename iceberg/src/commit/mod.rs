@@ -1,22 +1,29 @@
 //! Commits: a snapshot built on the table's head, published by one swap of the metadata pointer.
 //!
 //! ```text
-//! append ─▶ reload the head ─▶ committed already? ─▶ still fits? (conflict)
-//!        ─▶ manifests, list, metadata file (snapshot) ─▶ to disk ─▶ swap the pointer
+//! change  ─▶ reload the head ─▶ committed already? ─▶ still fits? (publish, validation)
+//!         ─▶ manifests, list, metadata file (snapshot) ─▶ to disk ─▶ swap the pointer
 //!              ▲                                                      │
 //!              └───────────── another writer was first (retry) ◀──────┘
 //! ```
+//!
+//! A change adds data files, removes some, or both. What it depends on is the caller's to say, by a
+//! [`Validation`] that is asked whenever other commits came between.
 //!
 //! How a commit ended is a value, [`Outcome`]. A commit carries an id: applied again, it is a no-op
 //! (W2). Files of an attempt that lost are removed; after a lost reply nothing is removed until
 //! re-reading has settled what happened.
 
-mod append;
+mod change;
+mod manifests;
 mod outcome;
+mod publish;
 mod retry;
 mod settle;
 mod snapshot;
 pub mod summary;
 
+pub use change::FileChange;
 pub use outcome::Outcome;
+pub use publish::Validation;
 pub use summary::{CommitRequest, RunContext};

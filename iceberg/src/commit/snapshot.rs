@@ -1,16 +1,16 @@
 //! One attempt: the files of a new snapshot on top of a given head, not yet published.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 
 use iceberg::MetadataLocation;
 use iceberg::spec::{
-    DataFile, MAIN_BRANCH, ManifestFile, ManifestListWriter, ManifestWriterBuilder, Operation,
-    Snapshot, Summary, TableMetadata,
+    MAIN_BRANCH, ManifestFile, ManifestListWriter, Snapshot, Summary, TableMetadata,
 };
 
+use super::change::FileChange;
+use super::manifests::Manifests;
 use super::summary::{self, CommitRequest};
-use crate::lake::{damaged, written};
+use crate::lake::written;
 use crate::observer::Event;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, storage};
 
@@ -18,9 +18,9 @@ use crate::{Error, ErrorKind, Lake, LakeTable, Result, storage};
 const MOST_BEHIND_MS: i64 = 10 * 60 * 1_000;
 
 /// The files of an attempt; dropped without [`Attempt::keep`], they are removed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Attempt {
-    artifacts: Vec<String>,
+    pub(super) artifacts: Vec<String>,
 }
 
 /// What an attempt would publish.
@@ -44,36 +44,37 @@ impl Drop for Attempt {
     }
 }
 
-/// Writes the manifest, the manifest list and the metadata file of a snapshot that appends `files`
-/// to `head`, and brings them and the data files to disk.
-pub(crate) async fn stage_append(
+/// Writes the manifests, the manifest list and the metadata file of a snapshot that makes `change`
+/// on top of `head`, and brings them and the added files to disk. The inner error is a reason why
+/// this head cannot take the change.
+pub(crate) async fn stage(
     lake: &Lake,
     head: &LakeTable,
-    files: &[DataFile],
+    change: &FileChange,
     request: &CommitRequest,
-) -> Result<Staged> {
+) -> Result<std::result::Result<Staged, String>> {
     let metadata = head.metadata();
     let snapshot_id = lake.ids.positive_i64();
     let attempt_id = lake.ids.uuid();
-    let mut attempt = Attempt { artifacts: Vec::new() };
     let folder = format!("{}/metadata", head.location());
+    let mut manifests = Manifests::new(lake, head, snapshot_id, format!("{folder}/{attempt_id}"));
+    let carried = manifests.carry_over(&change.removed).await?;
+    if let Some(gone) = carried {
+        return Ok(Err(gone));
+    }
+    manifests.add(&change.added).await?;
+    let Manifests { list, mut attempt, removed, .. } = manifests;
 
-    let added = format!("{folder}/{attempt_id}-m0.avro");
-    let list = format!("{folder}/snap-{snapshot_id}-0-{attempt_id}.avro");
-    attempt.artifacts.extend([added.clone(), list.clone()]);
-    let mut manifests = carried_over(head).await?;
-    manifests.push(write_manifest(lake, head, snapshot_id, &added, files).await?);
-    write_list(lake, head, snapshot_id, &list, manifests).await?;
+    let list_location = format!("{folder}/snap-{snapshot_id}-0-{attempt_id}.avro");
+    attempt.artifacts.push(list_location.clone());
+    write_list(lake, head, snapshot_id, &list_location, list).await?;
     lake.observer.event(&Event::ManifestsWritten);
 
-    let mut properties = summary::counts(
-        files,
-        metadata.current_schema(),
-        metadata.default_partition_spec(),
-        metadata.current_snapshot().map(|snapshot| snapshot.summary()),
-    );
+    let parent = metadata.current_snapshot().map(|snapshot| snapshot.summary());
+    let mut properties = summary::counts(&change.added, &removed, metadata, parent);
     properties.extend(request.entries()?);
-    let snapshot = snapshot(lake, head, snapshot_id, list, properties)?;
+    let summary = Summary { operation: change.operation(), additional_properties: properties };
+    let snapshot = snapshot(lake, head, snapshot_id, list_location, summary)?;
     let location = head.metadata_location();
     let defect = |error: iceberg::Error| {
         Error::new(ErrorKind::Internal, "the new snapshot does not fit the table")
@@ -98,7 +99,7 @@ pub(crate) async fn stage_append(
         .map_err(|error| written("a metadata file", &metadata_location, error))?;
 
     let mut durable = attempt.artifacts.clone();
-    durable.extend(files.iter().map(|file| file.file_path().to_string()));
+    durable.extend(change.added.iter().map(|file| file.file_path().to_string()));
     tokio::task::spawn_blocking(move || storage::make_durable(&durable)).await.map_err(
         |error| {
             Error::new(ErrorKind::Internal, "bringing files to disk was broken off")
@@ -106,38 +107,7 @@ pub(crate) async fn stage_append(
         },
     )??;
     lake.observer.event(&Event::MetadataWritten);
-    Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt })
-}
-
-/// The manifests of the head, all of them as they are.
-async fn carried_over(head: &LakeTable) -> Result<Vec<ManifestFile>> {
-    let Some(snapshot) = head.metadata().current_snapshot() else { return Ok(Vec::new()) };
-    let manifests = head.inner().manifest_list_reader(snapshot).load().await.map_err(|error| {
-        damaged("a manifest list", snapshot.manifest_list(), head.name(), error)
-    })?;
-    Ok(manifests.consume_entries().into_iter().collect())
-}
-
-async fn write_manifest(
-    lake: &Lake,
-    head: &LakeTable,
-    snapshot_id: i64,
-    location: &str,
-    files: &[DataFile],
-) -> Result<ManifestFile> {
-    let metadata = head.metadata();
-    let failed = |error| written("a manifest", location, error);
-    let mut manifest = ManifestWriterBuilder::new(
-        lake.file_io().new_output(location).map_err(failed)?,
-        Some(snapshot_id),
-        std::sync::Arc::clone(metadata.current_schema()),
-        metadata.default_partition_spec().as_ref().clone(),
-    )
-    .build_v2_data();
-    for file in files {
-        manifest.add_file(file.clone(), metadata.next_sequence_number()).map_err(failed)?;
-    }
-    manifest.write_manifest_file().await.map_err(failed)
+    Ok(Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt }))
 }
 
 async fn write_list(
@@ -165,7 +135,7 @@ fn snapshot(
     head: &LakeTable,
     snapshot_id: i64,
     manifest_list: String,
-    properties: HashMap<String, String>,
+    summary: Summary,
 ) -> Result<Snapshot> {
     let metadata = head.metadata();
     let now_ms = lake.clock.now_ms();
@@ -187,6 +157,6 @@ fn snapshot(
         .with_schema_id(metadata.current_schema_id())
         .with_timestamp_ms(now_ms.max(last_ms + 1))
         .with_manifest_list(manifest_list)
-        .with_summary(Summary { operation: Operation::Append, additional_properties: properties })
+        .with_summary(summary)
         .build())
 }

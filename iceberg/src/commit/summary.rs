@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use iceberg::spec::{DataFile, PartitionSpecRef, SchemaRef, SnapshotSummaryCollector, Summary};
+use iceberg::spec::{
+    DataFile, PartitionSpecRef, SchemaRef, SnapshotSummaryCollector, Summary, TableMetadata,
+};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -79,16 +81,21 @@ impl CommitRequest {
     }
 }
 
-/// The counts of added files and the running totals of the table.
+/// The counts of added and removed files, and the running totals of the table. Each removed file
+/// comes with the partition spec of its manifest.
 pub(crate) fn counts(
     added: &[DataFile],
-    schema: &SchemaRef,
-    spec: &PartitionSpecRef,
+    removed: &[(DataFile, PartitionSpecRef)],
+    metadata: &TableMetadata,
     parent: Option<&Summary>,
 ) -> HashMap<String, String> {
+    let (schema, spec) = (metadata.current_schema(), metadata.default_partition_spec());
     let mut collector = SnapshotSummaryCollector::default();
     for file in added {
         collector.add_file(file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
+    }
+    for (file, spec) in removed {
+        collector.remove_file(file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
     }
     let mut entries = collector.build();
     for (total, added, removed) in [

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::runtime::SpawnedTask;
 use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::io::FileIO;
-use iceberg::spec::{DataContentType, DataFileFormat, Datum, PrimitiveLiteral, Struct};
+use iceberg::spec::{DataContentType, DataFile, DataFileFormat, Datum, PrimitiveLiteral, Struct};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use roaring::RoaringTreemap;
 
@@ -100,13 +100,8 @@ impl<'a> Index<'a> {
     /// and of them the one that it refers to, or else those of its partition.
     fn reach(&self, delete: &LiveFile) -> Reach {
         let data = delete.data();
-        let bound = |bounds: &HashMap<i32, Datum>| match bounds.get(&FILE_PATH_ID)?.literal() {
-            PrimitiveLiteral::String(path) => Some(path.clone()),
-            _ => None,
-        };
-        let (low, high) = (bound(data.lower_bounds()), bound(data.upper_bounds()));
-        let own = data.referenced_data_file().or_else(|| low.clone().filter(|_| low == high));
-        let files: Vec<&LiveFile> = match own {
+        let (low, high) = path_bounds(data);
+        let files: Vec<&LiveFile> = match only_data_file(data) {
             Some(own) => self.by_path.get(own.as_str()).into_iter().copied().collect(),
             None => {
                 let partition = (delete.spec.spec_id(), data.partition());
@@ -125,6 +120,21 @@ impl<'a> Index<'a> {
             .map(|file| (file.data().file_path().to_owned(), file.data().record_count()))
             .collect()
     }
+}
+
+/// The bounds of the paths in a position-delete file. Both being equal, they are the whole path.
+fn path_bounds(delete: &DataFile) -> (Option<String>, Option<String>) {
+    let bound = |bounds: &HashMap<i32, Datum>| match bounds.get(&FILE_PATH_ID)?.literal() {
+        PrimitiveLiteral::String(path) => Some(path.clone()),
+        _ => None,
+    };
+    (bound(delete.lower_bounds()), bound(delete.upper_bounds()))
+}
+
+/// The one data file that a position-delete file is about, if it is about one alone.
+pub(crate) fn only_data_file(delete: &DataFile) -> Option<String> {
+    let (low, high) = path_bounds(delete);
+    delete.referenced_data_file().or_else(|| low.filter(|low| high.as_ref() == Some(low)))
 }
 
 async fn read_file(file_io: &FileIO, path: &str, reach: &Reach) -> Result<Deleted> {

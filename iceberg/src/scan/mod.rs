@@ -35,6 +35,8 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use deletes::only_data_file;
+
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use provider::IcebergTable;
 pub use prune::Pruning;

@@ -1,6 +1,7 @@
 //! An Iceberg table at one snapshot, as DataFusion scans it.
 
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ pub struct IcebergTable {
     columns: SchemaRef,
     /// Those columns, and those of the row address if asked for.
     schema: SchemaRef,
+    /// The only files to be read, by path; all if there are none.
+    only: Option<Arc<HashSet<String>>>,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -87,7 +90,7 @@ impl IcebergTable {
         let columns = arrow_schema(&iceberg).map_err(in_table)?;
         let store = store_url(metadata.location()).map_err(in_table)?;
         let schema = Arc::clone(&columns);
-        Ok(Self { table, snapshot, store, iceberg, columns, schema })
+        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None })
     }
 
     /// Shows each row's address behind the table's columns: `_file` and `_pos`.
@@ -107,6 +110,22 @@ impl IcebergTable {
         let schema = table_schema(Arc::clone(&self.columns), address);
         self.schema = Arc::clone(schema.table_schema());
         Ok(self)
+    }
+
+    /// The same table, of which only these data files are read.
+    #[must_use]
+    pub fn with_only(self, paths: HashSet<String>) -> Self {
+        Self { only: Some(Arc::new(paths)), ..self }
+    }
+
+    /// The live rows of each data file.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub async fn live_rows(&self) -> Result<HashMap<String, u64>> {
+        let selected = self.select(None).await?;
+        let slices = selected.files.into_iter().map(|file| file.slice);
+        Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
     }
 
     /// The snapshot that is read; `None` for a table without one.
@@ -134,6 +153,9 @@ impl IcebergTable {
         };
         let live = live_files(&self.table, manifests, &keep).await?;
         let mut data = live.data;
+        if let Some(only) = &self.only {
+            data.retain(|file| only.contains(file.data().file_path()));
+        }
         pruning.files = count(&data) + live.skipped;
         pruning.by_partition = live.skipped;
         if let Some(filter) = &filter {

@@ -41,15 +41,16 @@ pub(super) async fn versions(
     Ok(versioned.collect())
 }
 
-/// Asks the source for the tables without a version, each once.
+/// Asks the source for the tables without a version, each once; those that are `given` not at all.
 pub(super) async fn present(
     source: &dyn TableSource,
     state: &SessionState,
     statement: &Statement,
+    given: HashMap<TableName, Arc<dyn TableProvider>>,
 ) -> Result<Present> {
     let references =
         state.resolve_table_references(&clause::unversioned(statement)).map_err(from_datafusion)?;
-    let mut present = Present::default();
+    let mut present = Present { tables: given, ..Present::default() };
     // Several references may be one table: `lab` and `bronze.lab`.
     let mut names: BTreeMap<TableName, ResolvedTableReference> = BTreeMap::new();
     for reference in references {
@@ -61,6 +62,7 @@ pub(super) async fn present(
             continue;
         }
         match table_name(&reference) {
+            Ok(name) if present.tables.contains_key(&name) => {}
             Ok(name) => {
                 names.insert(name, reference);
             }
@@ -107,10 +109,12 @@ impl Missing {
     }
 
     /// The reason behind DataFusion's "table not found", or `error` if it says something else.
-    pub(super) fn explain(self, error: Error) -> Error {
-        let text = error.message().to_owned();
-        let reason = self.0.into_iter().find(|(not_found, _)| text.contains(not_found.as_str()));
-        reason.map_or(error, |(_, reason)| reason)
+    pub(super) fn explain(&mut self, error: Error) -> Error {
+        let text = error.message();
+        match self.0.iter().position(|(not_found, _)| text.contains(not_found.as_str())) {
+            Some(at) => self.0.swap_remove(at).1,
+            None => error,
+        }
     }
 }
 

@@ -43,6 +43,9 @@ mod tests;
 pub use error::from_datafusion;
 pub use lake_tables::LakeTables;
 pub use options::SqlOptions;
+pub(crate) use parse::Parsed;
+pub(crate) use rewrite::ALL_COLUMNS;
+pub(crate) use session::Prepared;
 pub use session::SqlSession;
 pub use source::TableSource;
 

@@ -12,8 +12,8 @@ use super::from_datafusion;
 use super::rewrite::{Rewritten, rewrite};
 
 /// A statement, and how many version clauses its text has at the least.
-pub(super) struct Parsed {
-    pub(super) statement: Statement,
+pub(crate) struct Parsed {
+    pub(crate) statement: Statement,
     pub(super) clauses: usize,
 }
 

@@ -6,6 +6,8 @@
 //! | `[FOR] VERSION AS OF 'tag'`, `FOR SYSTEM_VERSION AS OF 'tag'` | `TIMESTAMP AS OF northstar_version('tag')` |
 //! | `[FOR] TIMESTAMP AS OF …` | `TIMESTAMP AS OF …` |
 //! | `FOR SYSTEM_TIME AS OF …` | as it stands |
+//! | `UPDATE SET *` | `UPDATE SET northstar_all_columns = northstar_all_columns` |
+//! | `INSERT *` | `INSERT ROW` |
 //!
 //! Only unquoted words are looked at: string literals, quoted identifiers and comments are other
 //! tokens. Each pattern that is changed has no other meaning in SQL: after `version AS of`, an
@@ -18,6 +20,9 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// The function whose one argument is a version in quotes; see the module's table.
 pub(super) const VERSION_FUNCTION: &str = "northstar_version";
+
+/// What `*` in `UPDATE SET *` becomes, on both sides of an assignment.
+pub(crate) const ALL_COLUMNS: &str = "northstar_all_columns";
 
 /// Tokens for the parser, and how many clauses among them can be nothing else.
 pub(super) struct Rewritten {
@@ -33,6 +38,7 @@ pub(super) fn rewrite(tokens: Vec<TokenWithSpan>) -> Rewritten {
         rewriter.version(at);
         rewriter.timestamp(at);
         rewriter.free_word(at);
+        rewriter.all_columns(at);
     }
     let Rewriter { mut edits, clauses, .. } = rewriter;
     let mut rewritten = Vec::with_capacity(tokens.len() + edits.len() * 3);
@@ -127,6 +133,19 @@ impl<'a> Rewriter<'a> {
             self.clauses += usize::from(after_for || literal);
         } else if after_for && self.is(at, "SYSTEM_TIME") {
             self.clauses += 1;
+        }
+    }
+
+    /// `UPDATE SET *` and `INSERT *`, which have no other meaning.
+    fn all_columns(&mut self, at: usize) {
+        if self.token(at) != Some(&Token::Mul) || at == 0 {
+            return;
+        }
+        if self.is(at - 1, "SET") && at > 1 && self.is(at - 2, "UPDATE") {
+            let all = || word(ALL_COLUMNS, Keyword::NoKeyword);
+            self.edit(at, vec![all(), Token::Eq, all()]);
+        } else if self.is(at - 1, "INSERT") {
+            self.edit(at, vec![word("ROW", Keyword::ROW)]);
         }
     }
 

@@ -1,16 +1,21 @@
 //! A SQL session: a statement's way from text to plan.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
-use northstar_catalog::{Error, ErrorKind, Result};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use northstar_catalog::{Error, ErrorKind, Result, TableName};
 
 use super::catalog::StatementCatalogs;
+use super::lookup::Missing;
 use super::options::{SqlOptions, config};
 use super::parse::{Parsed, parse};
 use super::planner::VersionPlanner;
@@ -52,21 +57,42 @@ impl SqlSession {
             runtime = runtime.with_temp_file_path(dir);
         }
         let runtime = runtime.build_arc().map_err(from_datafusion)?;
+        Ok(Self::with_state(
+            SessionStateBuilder::new()
+                .with_config(config(&options))
+                .with_runtime_env(runtime)
+                .with_default_features(),
+            source,
+        ))
+    }
+
+    /// A session that plans with the settings and rules of `state`, such as a cluster's.
+    pub fn with_state(state: SessionStateBuilder, source: Arc<dyn TableSource>) -> Self {
         // The planner is there for statements that do not come through `query`: without it a
         // version clause that another dialect parses would be dropped.
-        let state = SessionStateBuilder::new()
-            .with_config(config(&options))
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .with_relation_planners(vec![Arc::new(VersionPlanner::new(Vec::new()))])
-            .build();
-        Ok(Self { context: SessionContext::new_with_state(state), source })
+        let planner = Arc::new(VersionPlanner::new(Vec::new()));
+        let state = state.with_relation_planners(vec![planner]).build();
+        Self { context: SessionContext::new_with_state(state), source }
     }
 
     /// DataFusion's context, to register functions or run plans with. It knows no tables: they are
     /// looked up for one statement at a time, by [`SqlSession::query`].
     pub fn context(&self) -> &SessionContext {
         &self.context
+    }
+
+    /// The namespace of tables that are written without one; empty if there is none.
+    pub(crate) fn default_namespace(&self) -> String {
+        self.context.state().config_options().catalog.default_schema.clone()
+    }
+
+    /// One statement, not yet planned.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the text is not exactly one statement.
+    pub(crate) fn parse(&self, sql: &str) -> Result<Parsed> {
+        let limit = self.context.state().config_options().sql_parser.recursion_limit.get();
+        parse(sql, limit)
     }
 
     /// Plans one reading statement, or sets a session option. Nothing is read before the result
@@ -76,8 +102,7 @@ impl SqlSession {
     /// `InvalidInput` for mistakes in the statement, `Unsupported` for a statement that does not
     /// read or a version clause that cannot be honoured, and what the source returns.
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
-        let limit = self.context.state().config_options().sql_parser.recursion_limit.get();
-        let parsed = parse(sql, limit)?;
+        let parsed = self.parse(sql)?;
         statement::check(&parsed.statement)?;
         let Planned { state, plan } = Box::pin(self.plan(parsed)).await?;
         if let LogicalPlan::Statement(_) = &plan {
@@ -90,6 +115,25 @@ impl SqlSession {
 
     /// Plans any statement, with every version clause honoured.
     pub(super) async fn plan(&self, parsed: Parsed) -> Result<Planned> {
+        let mut prepared = self.prepare(parsed, HashMap::new()).await?;
+        let statement = prepared.statement.clone();
+        let state = prepared.state();
+        match state.statement_to_plan(statement).await {
+            Ok(plan) => {
+                prepared.planner.check_all_used()?;
+                Ok(Planned { state, plan })
+            }
+            Err(error) => Err(prepared.missing.explain(from_datafusion(error))),
+        }
+    }
+
+    /// Settles the version of each table that a statement reads. The tables that are `given` are
+    /// not asked for.
+    pub(crate) async fn prepare(
+        &self,
+        parsed: Parsed,
+        given: HashMap<TableName, Arc<dyn TableProvider>>,
+    ) -> Result<Prepared> {
         let Parsed { mut statement, clauses: at_least } = parsed;
         let source = self.source.as_ref();
         let mut base = self.context.state();
@@ -103,19 +147,57 @@ impl SqlSession {
         }
         let planner =
             Arc::new(VersionPlanner::new(lookup::versions(source, &base, clauses).await?));
-        let present = lookup::present(source, &base, &statement).await?;
-        let catalogs = StatementCatalogs::new(present.tables, present.listed, &self.source);
-        let relation_planner = Arc::clone(&planner);
-        let state = SessionStateBuilder::new_from_existing(base)
+        let lookup::Present { tables, listed, missing } =
+            lookup::present(source, &base, &statement, given).await?;
+        let source = Arc::clone(&self.source);
+        Ok(Prepared { statement, base, planner, tables, listed, missing, source })
+    }
+}
+
+/// A statement whose tables are settled: it, and queries derived from it, can be planned.
+pub(crate) struct Prepared {
+    /// The statement, its version clauses numbered.
+    pub(crate) statement: Statement,
+    base: SessionState,
+    planner: Arc<VersionPlanner>,
+    tables: HashMap<TableName, Arc<dyn TableProvider>>,
+    listed: BTreeMap<String, Vec<String>>,
+    missing: Missing,
+    source: Arc<dyn TableSource>,
+}
+
+impl Prepared {
+    /// Puts a table in the place of the one of that name, or adds it.
+    pub(crate) fn set_table(&mut self, name: TableName, provider: Arc<dyn TableProvider>) {
+        self.tables.insert(name, provider);
+    }
+
+    /// A state that knows the tables as they are now.
+    pub(crate) fn state(&self) -> SessionState {
+        let catalogs =
+            StatementCatalogs::new(self.tables.clone(), self.listed.clone(), &self.source);
+        let relation_planner = Arc::clone(&self.planner);
+        SessionStateBuilder::new_from_existing(self.base.clone())
             .with_catalog_list(Arc::new(catalogs))
             .with_relation_planners(vec![relation_planner])
-            .build();
-        match state.statement_to_plan(statement).await {
-            Ok(plan) => {
-                planner.check_all_used()?;
-                Ok(Planned { state, plan })
-            }
-            Err(error) => Err(present.missing.explain(from_datafusion(error))),
-        }
+            .build()
+    }
+
+    /// Plans a query that is part of the statement, or derived from it.
+    ///
+    /// # Errors
+    /// As [`SqlSession::query`].
+    pub(crate) async fn plan(&mut self, query: Query) -> Result<LogicalPlan> {
+        let statement = Statement::Statement(Box::new(Ast::Query(Box::new(query))));
+        let plan = self.state().statement_to_plan(statement).await;
+        plan.map_err(|error| self.missing.explain(from_datafusion(error)))
+    }
+
+    /// Checks that each version clause was honoured, once the whole statement is planned.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a clause that is not.
+    pub(crate) fn check_versions(&self) -> Result<()> {
+        self.planner.check_all_used()
     }
 }

@@ -1,33 +1,71 @@
-//! Append: files are added to whatever the table holds by then.
+//! The commit: a change of files is put on top of whatever the table holds by then, or is not.
 
+use async_trait::async_trait;
 use iceberg::spec::DataFile;
 
+use super::change::FileChange;
 use super::outcome::Outcome;
 use super::retry::Backoff;
 use super::settle::{Settled, settle};
-use super::snapshot::stage_append;
+use super::snapshot::stage;
 use super::summary::CommitRequest;
 use crate::observer::Event;
 use crate::table::WriteProperties;
 use crate::{Lake, LakeTable, Result, Retry};
 use northstar_catalog::Swap;
 
+/// What must hold for a change to be put on top of commits that came after it was planned.
+#[async_trait]
+pub trait Validation: Send + Sync {
+    /// Why the change may not be put on top of `head`, if so. Asked whenever the head has another
+    /// snapshot than the table that the change was planned on.
+    async fn conflict(&self, head: &LakeTable) -> Result<Option<String>>;
+}
+
+/// Lets every change pass: that of an append, which depends on nothing that is there.
+struct Anywhere;
+
+#[async_trait]
+impl Validation for Anywhere {
+    async fn conflict(&self, _: &LakeTable) -> Result<Option<String>> {
+        Ok(None)
+    }
+}
+
 impl Lake {
     /// Appends data files, written for `table`, as one snapshot on the table's head.
     ///
-    /// Tried again while other writers come first, as the table's `commit.retry.*` properties say.
-    /// No files make no snapshot. Whatever the outcome but `Committed` and `Unknown`, the files are
-    /// not part of the table and the caller may remove them.
+    /// No files make no snapshot. See [`Lake::commit`].
     ///
     /// # Errors
-    /// `InvalidInput` for a clock far behind the table; `Unavailable` (retry) if the catalog stays
-    /// locked; `Damaged` for a manifest list that cannot be read; storage errors. In each of them
-    /// nothing has changed.
+    /// As [`Lake::commit`].
     pub async fn append(
         &self,
         table: &LakeTable,
         files: &[DataFile],
         request: &CommitRequest,
+    ) -> Result<Outcome> {
+        let change = FileChange { added: files.to_vec(), ..FileChange::default() };
+        self.commit(table, &change, request, &Anywhere).await
+    }
+
+    /// Makes a change, planned on `table`, one snapshot on the table's head.
+    ///
+    /// Tried again while other writers come first, as the table's `commit.retry.*` properties say
+    /// and as long as `validation` allows. An empty change makes no snapshot. Whatever the outcome
+    /// but `Committed` and `Unknown`, the added files are not part of the table and the caller may
+    /// remove them. A file to be removed that is no longer alive is a conflict.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a clock far behind the table; `Unavailable` (retry) if the catalog stays
+    /// locked; `Damaged` for a manifest list that cannot be read; storage errors. In each of them
+    /// nothing has changed.
+    pub async fn commit(
+        &self,
+        table: &LakeTable,
+        change: &FileChange,
+        request: &CommitRequest,
+        validation: &dyn Validation,
     ) -> Result<Outcome> {
         table.check_writable()?;
         let properties = WriteProperties::read(table.metadata().properties())?;
@@ -37,14 +75,19 @@ impl Lake {
             if let Some(snapshot_id) = head.snapshot_of_commit(&request.commit_id) {
                 return Ok(Outcome::AlreadyCommitted { snapshot_id });
             }
-            if files.is_empty() {
+            if change.is_empty() {
                 return Ok(Outcome::Unchanged);
             }
-            if let Some(conflict) = conflict(table, &head, request) {
-                return Ok(conflict);
+            let snapshot_id = head.metadata().current_snapshot_id();
+            let mut reason = conflict(table, &head, request);
+            if reason.is_none() && snapshot_id != table.metadata().current_snapshot_id() {
+                reason = validation.conflict(&head).await?;
+            }
+            if let Some(reason) = reason {
+                return Ok(Outcome::Conflicted { snapshot_id, reason });
             }
             let attempts = backoff.failures() + 1;
-            let failure = match self.attempt(&head, files, request, attempts).await {
+            let failure = match self.attempt(&head, change, request, attempts).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => None,
                 Err(error) if error.retry() == Retry::Again => Some(error),
@@ -67,11 +110,17 @@ impl Lake {
     async fn attempt(
         &self,
         head: &LakeTable,
-        files: &[DataFile],
+        change: &FileChange,
         request: &CommitRequest,
         attempts: u32,
     ) -> Result<Option<Outcome>> {
-        let staged = stage_append(self, head, files, request).await?;
+        let staged = match stage(self, head, change, request).await? {
+            Ok(staged) => staged,
+            Err(gone) => {
+                let snapshot_id = head.metadata().current_snapshot_id();
+                return Ok(Some(Outcome::Conflicted { snapshot_id, reason: gone }));
+            }
+        };
         let swap = self
             .catalog
             .swap(
@@ -106,9 +155,9 @@ impl Lake {
 }
 
 /// Why the head no longer takes files that were written for `table`, if so.
-fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Option<Outcome> {
+fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Option<String> {
     let (before, now) = (table.metadata(), head.metadata());
-    let reason = if before.uuid() != now.uuid() {
+    Some(if before.uuid() != now.uuid() {
         "the table was dropped and made again".to_string()
     } else if before.current_schema_id() != now.current_schema_id() {
         "its schema changed".to_string()
@@ -120,6 +169,5 @@ fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Opt
             return None;
         }
         format!("{key} moved")
-    };
-    Some(Outcome::Conflicted { snapshot_id: now.current_snapshot_id(), reason })
+    })
 }

@@ -1,0 +1,201 @@
+//! The manifests of a new snapshot: those of its parent, rewritten where a file goes, and one for
+//! the files that come.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use iceberg::spec::{
+    DataContentType, DataFile, Manifest, ManifestContentType, ManifestEntryRef, ManifestFile,
+    ManifestWriter, ManifestWriterBuilder, PartitionSpecRef,
+};
+
+use super::snapshot::Attempt;
+use crate::lake::{damaged, written};
+use crate::scan::only_data_file;
+use crate::{Error, ErrorKind, Lake, LakeTable, Result};
+
+/// Manifests as they are gathered for one attempt.
+pub(super) struct Manifests<'a> {
+    lake: &'a Lake,
+    head: &'a LakeTable,
+    snapshot_id: i64,
+    /// What the locations of new manifests begin with.
+    prefix: String,
+    written: usize,
+    /// All of the snapshot's manifests.
+    pub(super) list: Vec<ManifestFile>,
+    /// The new ones, removed unless the attempt is kept.
+    pub(super) attempt: Attempt,
+    /// The files that go, with the spec of their manifest.
+    pub(super) removed: Vec<(DataFile, PartitionSpecRef)>,
+}
+
+impl<'a> Manifests<'a> {
+    pub(super) fn new(
+        lake: &'a Lake,
+        head: &'a LakeTable,
+        snapshot_id: i64,
+        prefix: String,
+    ) -> Self {
+        Self {
+            lake,
+            head,
+            snapshot_id,
+            prefix,
+            written: 0,
+            list: Vec::new(),
+            attempt: Attempt::default(),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Takes the manifests of the head: as they are where no file goes, else written anew without
+    /// the files in `removed` and the position deletes of those alone. Gives a reason if a file
+    /// is not alive in the head.
+    ///
+    /// # Errors
+    /// `Damaged` for a manifest that cannot be read; storage errors.
+    pub(super) async fn carry_over(&mut self, removed: &HashSet<String>) -> Result<Option<String>> {
+        let Some(snapshot) = self.head.metadata().current_snapshot() else {
+            return Ok(missing(removed, 0));
+        };
+        let list = self.head.inner().manifest_list_reader(snapshot).load().await;
+        let list = list.map_err(|error| {
+            damaged("a manifest list", snapshot.manifest_list(), self.head.name(), error)
+        })?;
+        let mut found = 0;
+        // The iterator is not `Send`.
+        let list: Vec<ManifestFile> = list.consume_entries().into_iter().collect();
+        for file in list {
+            // A manifest that only tells of files that were removed before has nothing to give.
+            let alive =
+                file.added_files_count.unwrap_or(1) + file.existing_files_count.unwrap_or(1);
+            if removed.is_empty() || alive == 0 {
+                self.list.push(file);
+                continue;
+            }
+            let manifest = file.load_manifest(&self.lake.file_io()).await.map_err(|error| {
+                damaged("a manifest", &file.manifest_path, self.head.name(), error)
+            })?;
+            let goes = |entry: &ManifestEntryRef| goes(entry, removed);
+            let hits = manifest.entries().iter().filter(|entry| goes(entry)).count();
+            if hits == 0 {
+                self.list.push(file);
+                continue;
+            }
+            if file.content == ManifestContentType::Data {
+                found += hits;
+            }
+            self.rewrite(&file, &manifest, goes).await?;
+        }
+        Ok(missing(removed, found))
+    }
+
+    async fn rewrite(
+        &mut self,
+        file: &ManifestFile,
+        manifest: &Manifest,
+        goes: impl Fn(&ManifestEntryRef) -> bool,
+    ) -> Result<()> {
+        let spec = manifest.metadata().partition_spec().clone();
+        let (mut writer, location) = self.writer(&spec, manifest, file.content)?;
+        let spec = Arc::new(spec);
+        let failed = |error| written("a manifest", &location, error);
+        for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
+            let (Some(sequence), Some(added_by)) = (entry.sequence_number(), entry.snapshot_id())
+            else {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    "a manifest entry has no sequence number",
+                )
+                .with_context("file", &file.manifest_path));
+            };
+            let data = entry.data_file().clone();
+            if goes(entry) {
+                self.removed.push((data.clone(), Arc::clone(&spec)));
+                writer.add_delete_file(data, sequence, entry.file_sequence_number)
+            } else {
+                writer.add_existing_file(data, added_by, sequence, entry.file_sequence_number)
+            }
+            .map_err(failed)?;
+        }
+        self.list.push(writer.write_manifest_file().await.map_err(failed)?);
+        Ok(())
+    }
+
+    /// Adds one manifest for the files that come, if there are any.
+    ///
+    /// # Errors
+    /// Storage errors.
+    pub(super) async fn add(&mut self, files: &[DataFile]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let metadata = self.head.metadata();
+        let location = self.location();
+        let failed = |error| written("a manifest", &location, error);
+        let mut manifest = ManifestWriterBuilder::new(
+            self.lake.file_io().new_output(&location).map_err(failed)?,
+            Some(self.snapshot_id),
+            Arc::clone(metadata.current_schema()),
+            metadata.default_partition_spec().as_ref().clone(),
+        )
+        .build_v2_data();
+        for file in files {
+            manifest.add_file(file.clone(), metadata.next_sequence_number()).map_err(failed)?;
+        }
+        self.list.push(manifest.write_manifest_file().await.map_err(failed)?);
+        Ok(())
+    }
+
+    /// A writer with the schema and spec that a manifest was written with.
+    fn writer(
+        &mut self,
+        spec: &iceberg::spec::PartitionSpec,
+        manifest: &Manifest,
+        content: ManifestContentType,
+    ) -> Result<(ManifestWriter, String)> {
+        let location = self.location();
+        let output = self.lake.file_io().new_output(&location);
+        let builder = ManifestWriterBuilder::new(
+            output.map_err(|error| written("a manifest", &location, error))?,
+            Some(self.snapshot_id),
+            Arc::clone(manifest.metadata().schema()),
+            spec.clone(),
+        );
+        let writer = match content {
+            ManifestContentType::Data => builder.build_v2_data(),
+            ManifestContentType::Deletes => builder.build_v2_deletes(),
+        };
+        Ok((writer, location))
+    }
+
+    /// The location of one more manifest, which is the attempt's from now on.
+    fn location(&mut self) -> String {
+        let location = format!("{}-m{}.avro", self.prefix, self.written);
+        self.written += 1;
+        self.attempt.artifacts.push(location.clone());
+        location
+    }
+}
+
+/// Whether a live file goes: it is to be removed, or holds the position deletes of such a file.
+fn goes(entry: &ManifestEntryRef, removed: &HashSet<String>) -> bool {
+    if !entry.is_alive() {
+        return false;
+    }
+    let file = entry.data_file();
+    match file.content_type() {
+        DataContentType::Data => removed.contains(file.file_path()),
+        DataContentType::PositionDeletes => {
+            only_data_file(file).is_some_and(|path| removed.contains(&path))
+        }
+        DataContentType::EqualityDeletes => false,
+    }
+}
+
+fn missing(removed: &HashSet<String>, found: usize) -> Option<String> {
+    (found < removed.len()).then(|| {
+        format!("{} of the files to be rewritten are no longer there", removed.len() - found)
+    })
+}

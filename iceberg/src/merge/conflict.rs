@@ -1,0 +1,89 @@
+//! Whether a statement still means the same after other commits: it is judged by the rows that it
+//! depends on, not by the files that happened to change.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{ObjectName, Visit, Visitor};
+
+use super::run::{Run, provider};
+use super::target::{Target, parts};
+use crate::commit::Validation;
+use crate::sql::from_datafusion;
+use crate::{LakeTable, Result, TableName};
+
+/// Holds a change to what the statement would find in the head (serializable isolation, M5).
+pub(super) struct StillTrue<'a, 'b> {
+    pub(super) run: &'a Run<'b>,
+    /// What the statement was planned on.
+    pub(super) base: &'a LakeTable,
+    pub(super) target: &'a Target,
+    /// The files of the base that hold a row of a pair.
+    pub(super) matched: HashSet<String>,
+}
+
+#[async_trait]
+impl Validation for StillTrue<'_, '_> {
+    async fn conflict(&self, head: &LakeTable) -> Result<Option<String>> {
+        let (base, now) = (provider(self.base)?, provider(head)?);
+        let (before, after) = (base.live_rows().await?, now.live_rows().await?);
+        if before == after {
+            return Ok(None);
+        }
+        if self.run.reads_all {
+            return Ok(Some("it changed, and the statement depends on all of it".to_string()));
+        }
+        // A pair's row that is gone, or that may be, can change what a source row means.
+        if self.matched.iter().any(|path| before.get(path) != after.get(path)) {
+            return Ok(Some("rows that the statement takes were rewritten".to_string()));
+        }
+        let new: HashSet<String> =
+            after.into_keys().filter(|path| !before.contains_key(path)).collect();
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let mut planning = self.run.planning.lock().await;
+        planning.narrow_target(now.with_only(new))?;
+        let (pairs, _) = self.run.pairs(&mut planning, self.target).await?;
+        let first = LogicalPlanBuilder::from(pairs)
+            .limit(0, Some(1))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        let found = planning.collect(first).await?.iter().any(|batch| batch.num_rows() > 0);
+        Ok(found.then(|| "rows came that the statement takes".to_string()))
+    }
+}
+
+/// Whether a statement reads its target in another place than as the target.
+pub(super) fn reads_elsewhere(statement: &Statement, target: &TableName, default: String) -> bool {
+    struct Counter<'a> {
+        target: &'a TableName,
+        default: String,
+        times: usize,
+    }
+    impl Visitor for Counter<'_> {
+        type Break = ();
+
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+            let parts = parts(relation);
+            let (namespace, table) = match parts.as_slice() {
+                [table] => (self.default.as_str(), table),
+                [.., namespace, table] => (namespace.as_str(), table),
+                [] => return ControlFlow::Continue(()),
+            };
+            if namespace == self.target.namespace() && table == self.target.table() {
+                self.times += 1;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let Statement::Statement(ast) = statement else { return false };
+    let mut counter = Counter { target, default, times: 0 };
+    // The counter never breaks off.
+    match ast.visit(&mut counter) {
+        ControlFlow::Continue(()) | ControlFlow::Break(()) => counter.times > 1,
+    }
+}

@@ -1,0 +1,268 @@
+//! Rows that a statement evaluates once and reads several times: a node that writes what comes into
+//! one Parquet file, and that file as a table.
+//!
+//! The file has no statistics, so no filter can prune by them: Parquet leaves NaN out of its own
+//! (B1). It is written without compression, since it is read soon and once or twice.
+
+use std::fmt;
+use std::fs::File;
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result as DFResult, Statistics, internal_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::{TableProvider, TableType};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties,
+};
+use futures::StreamExt;
+use object_store::ObjectMeta;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use crate::ids::Ids;
+use crate::scan::store_path;
+use crate::{Error, ErrorKind, Result};
+
+/// The column that numbers the kept rows, from 1.
+pub(crate) const ROW_COLUMN: &str = "__northstar_row";
+
+/// Writes the rows of its input, numbered, into one file of `folder`, and gives one row: the file's
+/// path, its rows and its bytes.
+#[derive(Debug)]
+pub struct KeepExec {
+    input: Arc<dyn ExecutionPlan>,
+    folder: PathBuf,
+    ids: Arc<dyn Ids>,
+    properties: Arc<PlanProperties>,
+}
+
+impl KeepExec {
+    /// Keeps the rows of `input` in `folder`, which is there.
+    pub fn new(input: Arc<dyn ExecutionPlan>, folder: PathBuf, ids: Arc<dyn Ids>) -> Self {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("path", DataType::Utf8, false),
+            Field::new("rows", DataType::Int64, false),
+            Field::new("bytes", DataType::Int64, false),
+        ]));
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self { input, folder, ids, properties: Arc::new(properties) }
+    }
+
+    /// Where files are written.
+    pub fn folder(&self) -> &PathBuf {
+        &self.folder
+    }
+}
+
+impl DisplayAs for KeepExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeepExec")
+    }
+}
+
+impl ExecutionPlan for KeepExec {
+    fn name(&self) -> &'static str {
+        "KeepExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    /// One file for all rows: they are numbered.
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DFResult<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => {
+                Ok(Arc::new(Self::new(input, self.folder.clone(), Arc::clone(&self.ids))))
+            }
+            _ => internal_err!("KeepExec has one child"),
+        }
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DFResult<TreeNodeRecursion>,
+    ) -> DFResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DFResult<SendableRecordBatchStream> {
+        let rows = self.input.execute(partition, context)?;
+        let path = self.folder.join(format!("{}.parquet", self.ids.uuid()));
+        let schema = self.schema();
+        let work = keep(rows, path, Arc::clone(&schema));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(work))))
+    }
+}
+
+/// The columns of the file: those of the rows by position, so that equal names do not matter, and
+/// the number of the row.
+fn kept_schema(rows: &Schema) -> SchemaRef {
+    let renamed = rows.fields().iter().enumerate().map(|(index, field)| {
+        Field::new(column_name(index), field.data_type().clone(), field.is_nullable())
+    });
+    let number = Field::new(ROW_COLUMN, DataType::Int64, false);
+    Arc::new(Schema::new(renamed.chain([number]).collect::<Vec<_>>()))
+}
+
+/// What a column of kept rows is called in its file.
+pub(crate) fn column_name(index: usize) -> String {
+    format!("c{index}")
+}
+
+async fn keep(
+    mut rows: SendableRecordBatchStream,
+    path: PathBuf,
+    schema: SchemaRef,
+) -> DFResult<RecordBatch> {
+    let failed = |error| {
+        DataFusionError::External(Box::new(Error::io(
+            error,
+            "put rows aside on disk",
+            path.display(),
+        )))
+    };
+    let kept = kept_schema(&rows.schema());
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
+    let file = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(128 << 10))
+        .set_dictionary_enabled(false);
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(&kept), Some(properties.build()))?;
+    let mut next = 1_i64;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        let end = next + i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
+        let mut columns = batch.columns().to_vec();
+        columns.push(Arc::new(Int64Array::from_iter_values(next..end)));
+        writer.write(&RecordBatch::try_new(Arc::clone(&kept), columns)?)?;
+        next = end;
+    }
+    writer.finish()?;
+    let bytes = i64::try_from(writer.bytes_written()).unwrap_or(i64::MAX);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values([path.to_string_lossy()])),
+        Arc::new(Int64Array::from_iter_values([next - 1])),
+        Arc::new(Int64Array::from_iter_values([bytes])),
+    ];
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// Kept rows, as a table: the columns `c0`, `c1` … and [`ROW_COLUMN`].
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    schema: SchemaRef,
+    path: String,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Kept {
+    /// The table of what a [`KeepExec`] gave; `rows` are the columns that went in.
+    ///
+    /// # Errors
+    /// `Internal` for rows that no `KeepExec` gave.
+    pub(crate) fn read(rows: &Schema, given: &[RecordBatch]) -> Result<Self> {
+        let defect = || Error::new(ErrorKind::Internal, "kept rows cannot be found again");
+        let batch = given.iter().find(|batch| batch.num_rows() > 0).ok_or_else(defect)?;
+        let number = |column: usize| {
+            let values = batch.column(column).as_primitive_opt::<Int64Type>()?;
+            u64::try_from(values.value(0)).ok()
+        };
+        Ok(Self {
+            schema: kept_schema(rows),
+            path: batch.column(0).as_string_opt::<i32>().ok_or_else(defect)?.value(0).to_string(),
+            rows: number(1).ok_or_else(defect)?,
+            bytes: number(2).ok_or_else(defect)?,
+        })
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+#[async_trait]
+impl TableProvider for Kept {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> DFResult<Arc<dyn ExecutionPlan>> {
+        let exact = |number: u64| Precision::Exact(usize::try_from(number).unwrap_or(usize::MAX));
+        let statistics = Statistics {
+            num_rows: exact(self.rows),
+            total_byte_size: exact(self.bytes).to_inexact(),
+            column_statistics: Statistics::unknown_column(&self.schema),
+        };
+        let source = ParquetSource::new(Arc::clone(&self.schema));
+        let store = ObjectStoreUrl::local_filesystem();
+        let location = store_path(&store, &format!("file://{}", self.path))
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let files = FileGroup::new(vec![PartitionedFile::new_from_meta(ObjectMeta {
+            location,
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: self.bytes,
+            e_tag: None,
+            version: None,
+        })]);
+        let config = FileScanConfigBuilder::new(store, Arc::new(source))
+            .with_file_group(files)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

@@ -1,0 +1,38 @@
+//! Statements that change rows: `MERGE`, `UPDATE` and `DELETE`.
+//!
+//! The driver leads; each step but the last is an ordinary query, run by an [`Engine`]:
+//!
+//! ```text
+//! statement  syntax tree ─▶ one form for all three        (what is not honoured is refused)
+//! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
+//! find       pairs of target and source rows, settled     query: KeepExec over a join
+//! counts     what the pairs come to; `cardinality` (M1)   query
+//! rewrite    rows of touched files as they will be        query: WriteExec over a join
+//! run        commits, on the condition of `conflict`      no query
+//! ```
+//!
+//! Other engines' plans for these statements decide while they read; here the pairs are written down
+//! first, so that a file without a changed row is never read whole, and a conflict is judged by rows.
+//!
+//! [`Engine`]: crate::engine::Engine
+
+mod cardinality;
+mod conflict;
+mod counts;
+mod find;
+mod keep;
+mod planning;
+mod query;
+mod report;
+mod rewrite;
+mod run;
+mod scratch;
+mod session;
+mod statement;
+mod target;
+mod write;
+
+pub use keep::KeepExec;
+pub use report::ChangeReport;
+pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};
+pub use write::{WriteExec, WriteTask};

@@ -1,0 +1,187 @@
+//! Plans and runs the queries of one statement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::Column;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+
+use super::keep::{KeepExec, Kept, ROW_COLUMN, column_name};
+use super::run::{OWN_TARGET, own};
+use super::scratch::Scratch;
+use super::session::LakeSession;
+use super::write::{WriteExec, WriteTask, described};
+use crate::scan::{FILE_COLUMN, IcebergTable, iceberg_scan};
+use crate::sql::{Prepared, from_datafusion};
+use crate::write::Written;
+use crate::{Error, ErrorKind, LakeTable, Result, TableName};
+
+/// The tables of a statement, and what runs its queries.
+pub(super) struct Planning<'a> {
+    session: &'a LakeSession,
+    prepared: Prepared,
+    scratch: Scratch,
+    kept: HashMap<String, LogicalPlan>,
+    /// Files of the target that the last kept plan looked into, and all of them.
+    considered: (u64, u64),
+}
+
+impl<'a> Planning<'a> {
+    pub(super) fn new(session: &'a LakeSession, prepared: Prepared, scratch: Scratch) -> Self {
+        Self { session, prepared, scratch, kept: HashMap::new(), considered: (0, 0) }
+    }
+
+    /// Makes `table` the target: under its name as any table, and for the statement's own queries
+    /// with row addresses.
+    pub(super) fn set_target(&mut self, name: &TableName, table: IcebergTable) -> Result<()> {
+        let addressed = table.clone().with_row_address()?;
+        self.prepared.set_table(name.clone(), Arc::new(table));
+        self.prepared.set_table(own(OWN_TARGET)?, Arc::new(addressed));
+        Ok(())
+    }
+
+    /// The target's files for the statement's own queries alone.
+    pub(super) fn narrow_target(&mut self, table: IcebergTable) -> Result<()> {
+        self.prepared.set_table(own(OWN_TARGET)?, Arc::new(table.with_row_address()?));
+        Ok(())
+    }
+
+    /// Makes kept rows a table of the statement's own queries, with these columns, and the number
+    /// of the row if asked for.
+    pub(super) fn set_kept(
+        &mut self,
+        name: &str,
+        columns: &[String],
+        kept: &Kept,
+        numbered: bool,
+    ) -> Result<()> {
+        let plan = kept_rows(columns, kept, numbered)?;
+        self.kept.insert(name.to_string(), plan.clone());
+        self.prepared.set_table(own(name)?, Arc::new(ViewTable::new(plan, None)));
+        Ok(())
+    }
+
+    /// The plan that reads what [`Planning::set_kept`] made a table.
+    pub(super) fn kept(&self, name: &str) -> Result<LogicalPlan> {
+        self.kept
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "rows are read before they are kept"))
+    }
+
+    pub(super) async fn plan(&mut self, query: Query) -> Result<LogicalPlan> {
+        self.prepared.plan(query).await
+    }
+
+    pub(super) fn check_versions(&self) -> Result<()> {
+        self.prepared.check_versions()
+    }
+
+    /// The rows of a query of ours.
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<arrow::array::RecordBatch>> {
+        let defect = || Error::new(ErrorKind::Internal, "a query of a statement's own is wrong");
+        let query = match self.session.sql.parse(sql)?.statement {
+            Statement::Statement(ast) => match *ast {
+                Ast::Query(query) => *query,
+                _ => return Err(defect()),
+            },
+            _ => return Err(defect()),
+        };
+        let plan = self.plan(query).await?;
+        self.collect(plan).await
+    }
+
+    /// The rows of a plan.
+    pub(super) async fn collect(
+        &self,
+        plan: LogicalPlan,
+    ) -> Result<Vec<arrow::array::RecordBatch>> {
+        let (plan, state) = self.physical(&plan).await?;
+        self.session.engine.collect(plan, state.task_ctx()).await
+    }
+
+    /// Runs a plan once and keeps its rows.
+    pub(super) async fn keep(&mut self, plan: LogicalPlan) -> Result<Kept> {
+        let schema = Arc::clone(plan.schema().inner());
+        let (plan, state) = self.physical(&plan).await?;
+        self.considered = considered(plan.as_ref());
+        let (folder, ids) = (self.scratch.path().to_path_buf(), &self.session.lake.ids);
+        let keep = Arc::new(KeepExec::new(single(plan), folder, Arc::clone(ids)));
+        let given = self.session.engine.collect(keep, state.task_ctx()).await?;
+        Kept::read(&schema, &given)
+    }
+
+    /// Writes the rows of a plan as data files of `table`.
+    pub(super) async fn write(
+        &self,
+        plan: LogicalPlan,
+        table: &LakeTable,
+        commit_id: &str,
+    ) -> Result<Written> {
+        let (plan, state) = self.physical(&plan).await?;
+        let task = WriteTask {
+            metadata: table.inner().metadata_ref(),
+            commit_id: commit_id.to_string(),
+            options: self.session.options.write.clone(),
+            ids: Arc::clone(&self.session.lake.ids),
+            observer: Arc::clone(&self.session.lake.observer),
+        };
+        let write = Arc::new(WriteExec::new(single(plan), task));
+        let given = self.session.engine.collect(write, state.task_ctx()).await?;
+        described(table.metadata(), &given)
+    }
+
+    /// Files of the target that the pairs were looked for in, and all of them.
+    pub(super) fn files_considered(&self) -> (u64, u64) {
+        self.considered
+    }
+
+    async fn physical(&self, plan: &LogicalPlan) -> Result<(Arc<dyn ExecutionPlan>, SessionState)> {
+        let state = self.prepared.state();
+        let plan = state.create_physical_plan(plan).await.map_err(from_datafusion)?;
+        Ok((plan, state))
+    }
+}
+
+/// Kept rows under the names of what was kept.
+pub(super) fn kept_rows(columns: &[String], kept: &Kept, numbered: bool) -> Result<LogicalPlan> {
+    let named = columns.iter().enumerate().map(|(at, name)| {
+        Expr::Column(Column::new_unqualified(column_name(at))).alias(name.as_str())
+    });
+    let number = numbered.then(|| Expr::Column(Column::new_unqualified(ROW_COLUMN)));
+    LogicalPlanBuilder::scan("kept", provider_as_source(Arc::new(kept.clone())), None)
+        .and_then(|plan| plan.project(named.chain(number)))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)
+}
+
+fn single(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if plan.output_partitioning().partition_count() > 1 {
+        return Arc::new(CoalescePartitionsExec::new(plan));
+    }
+    plan
+}
+
+/// Over all scans with row addresses: the files that are read, and all files.
+fn considered(plan: &dyn ExecutionPlan) -> (u64, u64) {
+    let mut sum = (0, 0);
+    if let Some((config, source)) = iceberg_scan(plan) {
+        let schema = datafusion::datasource::physical_plan::FileSource::table_schema(source);
+        let _ = config;
+        if schema.table_schema().field_with_name(FILE_COLUMN).is_ok() {
+            sum = (source.pruning().kept, source.pruning().files);
+        }
+    }
+    for child in plan.children() {
+        let (kept, files) = considered(child.as_ref());
+        sum = (sum.0 + kept, sum.1 + files);
+    }
+    sum
+}

@@ -1,0 +1,54 @@
+//! What a statement did.
+
+/// What a statement that changes rows did, or found done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeReport {
+    /// `MERGE`, `UPDATE` or `DELETE`.
+    pub verb: &'static str,
+    /// The snapshot that holds the change; `None` if nothing was to be changed.
+    pub snapshot_id: Option<i64>,
+    /// Whether that snapshot was there before.
+    pub already_committed: bool,
+    /// Rows that are new in the table.
+    pub inserted_rows: u64,
+    /// Rows that have other values now. Rows that were set to what they were do not count.
+    pub updated_rows: u64,
+    /// Rows that are gone.
+    pub deleted_rows: u64,
+    /// Rows that a clause took and that stayed as they were.
+    pub unchanged_rows: u64,
+    /// Rows that a `MERGE` read from its source.
+    pub source_rows: u64,
+    /// Files that could hold a row in question, and so were looked into.
+    pub files_considered: u64,
+    /// Files of the table.
+    pub files: u64,
+    /// Files that held a changed row and were written anew without it.
+    pub files_rewritten: u64,
+    /// Files that were written.
+    pub files_added: u64,
+    /// How often the work was done, because another writer changed rows in question meanwhile; 1 if
+    /// none did.
+    pub rounds: u32,
+}
+
+impl ChangeReport {
+    /// Nothing done.
+    pub(super) fn new(verb: &'static str) -> Self {
+        Self {
+            verb,
+            snapshot_id: None,
+            already_committed: false,
+            inserted_rows: 0,
+            updated_rows: 0,
+            deleted_rows: 0,
+            unchanged_rows: 0,
+            source_rows: 0,
+            files_considered: 0,
+            files: 0,
+            files_rewritten: 0,
+            files_added: 0,
+            rounds: 1,
+        }
+    }
+}

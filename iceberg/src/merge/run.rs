@@ -1,0 +1,302 @@
+//! One statement from start to end: keep the source, find the rows, write files, commit.
+//!
+//! Each step but the last is a query that goes through the session's engine. If another commit came
+//! between and touched what this statement depends on, finding and writing are done again on the new
+//! head; the source is not read again.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use tokio::sync::Mutex;
+
+use super::cardinality;
+use super::conflict::{StillTrue, reads_elsewhere};
+use super::counts::Found;
+use super::find::{self, Finding, NAMESPACE, PAIRS, SOURCE, TARGET};
+use super::keep::Kept;
+use super::planning::Planning;
+use super::query::everything;
+use super::report::ChangeReport;
+use super::rewrite::rewritten;
+use super::scratch::Scratch;
+use super::session::LakeSession;
+use super::statement::{RowStatement, invalid};
+use super::target::{Source, Target, alias_of, normal, parts};
+use crate::commit::{CommitRequest, FileChange, Outcome};
+use crate::observer::Event;
+use crate::scan::IcebergTable;
+use crate::sql::{CATALOG, Parsed};
+use crate::table::WriteProperties;
+use crate::write::Written;
+use crate::{Error, ErrorKind, LakeTable, Result, TableName};
+
+/// A statement under way.
+pub(super) struct Run<'a> {
+    pub(super) session: &'a LakeSession,
+    pub(super) request: CommitRequest,
+    pub(super) statement: RowStatement,
+    pub(super) source: Option<Source>,
+    /// Whether any change of the table since it was read may change what the statement means.
+    pub(super) reads_all: bool,
+    pub(super) planning: Mutex<Planning<'a>>,
+    name: TableName,
+    /// The table as this round reads it.
+    base: LakeTable,
+    report: ChangeReport,
+}
+
+impl<'a> Run<'a> {
+    /// Settles all tables that the statement reads.
+    pub(super) async fn start(
+        session: &'a LakeSession,
+        parsed: Parsed,
+        mut given: HashMap<TableName, Arc<dyn TableProvider>>,
+        request: CommitRequest,
+    ) -> Result<Self> {
+        let statement = RowStatement::read(&parsed.statement)?
+            .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
+        let name = table_name(session, &statement)?;
+        let base = session.lake.open_table(&name, &session.access).await?;
+        base.check_writable()?;
+        given.insert(name.clone(), Arc::new(provider(&base)?));
+        let prepared = session.sql.prepare(parsed, given).await?;
+        // With its version clauses numbered, the statement is another one.
+        let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
+        let reads_all = statement.limit.is_some()
+            || reads_elsewhere(&prepared.statement, &name, session.sql.default_namespace());
+        let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
+        let report = ChangeReport::new(statement.verb);
+        let planning = Mutex::new(Planning::new(session, prepared, scratch));
+        let source = None;
+        Ok(Self { session, request, statement, source, reads_all, planning, name, base, report })
+    }
+
+    /// Runs the statement.
+    pub(super) async fn finish(mut self) -> Result<ChangeReport> {
+        if let Some(snapshot_id) = self.base.snapshot_of_commit(&self.request.commit_id) {
+            self.report.snapshot_id = Some(snapshot_id);
+            self.report.already_committed = true;
+            return Ok(self.report);
+        }
+        self.keep_source().await?;
+        let most = 1 + WriteProperties::read(self.base.metadata().properties())?.commit_retries;
+        loop {
+            let outcome = Box::pin(self.round()).await?;
+            let Outcome::Conflicted { reason, .. } = &outcome else {
+                let settled = outcome.settled()?;
+                self.report.snapshot_id = settled.map(|(id, _)| id);
+                self.report.already_committed = settled.is_some_and(|(_, is_new)| !is_new);
+                return Ok(self.report);
+            };
+            tracing::info!(table = %self.name, %reason, round = self.report.rounds, "conflict");
+            self.session.lake.observer.event(&Event::Retried { attempts: self.report.rounds });
+            if self.report.rounds >= most {
+                outcome.settled()?;
+            }
+            self.report.rounds += 1;
+            self.base = self.session.lake.reload(&self.base).await?;
+        }
+    }
+
+    /// Evaluates the source of a `MERGE`, once.
+    async fn keep_source(&mut self) -> Result<()> {
+        let Some(factor) = self.statement.source.clone() else { return Ok(()) };
+        let alias = source_alias(&factor)?;
+        if alias == alias_of(&self.statement) {
+            return Err(invalid(format!(
+                "target and source are both called `{alias}`; give one of them an alias"
+            )));
+        }
+        let planning = self.planning.get_mut();
+        let plan = planning.plan(everything(self.statement.with.clone(), factor)).await?;
+        let columns: Vec<String> =
+            plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let mut seen = HashSet::new();
+        if let Some(twice) = columns.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(invalid(format!(
+                "the source has two columns `{twice}`; give one of them an alias"
+            )));
+        }
+        let kept = planning.keep(plan).await?;
+        self.report.source_rows = kept.rows();
+        planning.set_kept(SOURCE, &columns, &kept, true)?;
+        self.source = Some(Source { alias, columns });
+        Ok(())
+    }
+
+    /// Finds, writes and tries to commit, on the table as it is in `base`.
+    async fn round(&mut self) -> Result<Outcome> {
+        let target = self.target()?;
+        let table = provider(&self.base)?;
+        let (pairs, inserts) = {
+            let mut planning = self.planning.lock().await;
+            planning.set_target(&self.name, table.clone())?;
+            let pairs = self.keep_pairs(&mut planning, &target).await?;
+            let inserts = self.inserts(&mut planning, &target).await?;
+            planning.check_versions()?;
+            (pairs, inserts)
+        };
+        let mut planning = self.planning.lock().await;
+        let found = Found::read(&mut planning).await?;
+        if found.doubled_rows > 0 {
+            return Err(cardinality::error(&mut planning, &found, self.statement.verb).await);
+        }
+        let (considered, files) = planning.files_considered();
+        let touched = found.touched();
+        let plan = rewritten(&mut planning, &target, &table, &touched, inserts)?;
+        let written = match plan {
+            Some(plan) => planning.write(plan, &self.base, &self.request.commit_id).await?,
+            None => Written::default(),
+        };
+        let live = table.with_only(touched.clone()).live_rows().await?;
+        drop(planning);
+        let before: u64 = live.values().sum();
+        self.report.inserted_rows = (written.rows + found.deleted_rows).saturating_sub(before);
+        self.report.updated_rows = found.updated_rows;
+        self.report.deleted_rows = found.deleted_rows;
+        self.report.unchanged_rows = found.same_rows;
+        self.report.files_considered = considered;
+        self.report.files = files;
+        self.report.files_rewritten = touched.len() as u64;
+        self.report.files_added = written.files.len() as u64;
+        tracing::debug!(pairs = pairs.rows(), touched = touched.len(), "rows found");
+        self.commit(&target, written, touched, found).await
+    }
+
+    async fn commit(
+        &self,
+        target: &Target,
+        written: Written,
+        removed: HashSet<String>,
+        found: Found,
+    ) -> Result<Outcome> {
+        let change = FileChange { added: written.files.clone(), removed };
+        let validation =
+            StillTrue { run: self, base: &self.base, target, matched: found.matched() };
+        let request = CommitRequest { summary: self.summary(), ..self.request.clone() };
+        let outcome = self.session.lake.commit(&self.base, &change, &request, &validation).await;
+        if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
+            written.discard();
+        }
+        outcome
+    }
+
+    fn summary(&self) -> std::collections::BTreeMap<String, String> {
+        let mut summary = self.request.summary.clone();
+        for (key, rows) in [
+            ("northstar.inserted-rows", self.report.inserted_rows),
+            ("northstar.updated-rows", self.report.updated_rows),
+            ("northstar.deleted-rows", self.report.deleted_rows),
+        ] {
+            summary.insert(key.to_string(), rows.to_string());
+        }
+        summary
+    }
+
+    fn target(&self) -> Result<Target> {
+        let columns = Arc::clone(provider(&self.base)?.columns());
+        Ok(Target { name: self.name.clone(), alias: alias_of(&self.statement), columns })
+    }
+
+    /// Finds the pairs in the target that `planning` knows, and keeps them.
+    async fn keep_pairs(&self, planning: &mut Planning<'a>, target: &Target) -> Result<Kept> {
+        let (plan, columns) = self.pairs(planning, target).await?;
+        let kept = planning.keep(plan).await?;
+        planning.set_kept(PAIRS, &columns, &kept, false)?;
+        Ok(kept)
+    }
+
+    /// The plan that finds the pairs, and the names of its columns.
+    pub(super) async fn pairs(
+        &self,
+        planning: &mut Planning<'a>,
+        target: &Target,
+    ) -> Result<(datafusion::logical_expr::LogicalPlan, Vec<String>)> {
+        let statement = &self.statement;
+        let matched = target.updates(&statement.matched, self.source.as_ref())?;
+        let alone = target.updates(&statement.not_matched_by_source, None)?;
+        let updated: BTreeSet<usize> =
+            matched.iter().chain(&alone).map(|assigned| assigned.column).collect();
+        let finding = |list, assigned, by_source| Finding {
+            statement,
+            target,
+            source: self.source.as_ref(),
+            list,
+            assigned,
+            by_source,
+            updated: &updated,
+        };
+        let both = finding(&statement.matched, matched, false);
+        let mut plan = both.settle(planning.plan(both.select().query()).await?)?;
+        if !statement.not_matched_by_source.is_empty() {
+            let alone = finding(&statement.not_matched_by_source, alone, true);
+            let more = alone.settle(planning.plan(alone.select().query()).await?)?;
+            plan = find::union(plan, more)?;
+        }
+        let columns = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+        Ok((plan, columns))
+    }
+
+    /// The plan of the rows to be inserted, if any clause inserts.
+    async fn inserts(
+        &self,
+        planning: &mut Planning<'a>,
+        target: &Target,
+    ) -> Result<Option<datafusion::logical_expr::LogicalPlan>> {
+        let (list, Some(source)) = (&self.statement.not_matched, &self.source) else {
+            return Ok(None);
+        };
+        if list.is_empty() {
+            return Ok(None);
+        }
+        let assigned = target.inserts(list, source)?;
+        let query = find::select_inserts(&self.statement, source, list, &assigned).query();
+        let selected = planning.plan(query).await?;
+        find::settle_inserts(selected, target, list.len(), &assigned).map(Some)
+    }
+}
+
+/// The current snapshot of a table, for queries.
+pub(super) fn provider(table: &LakeTable) -> Result<IcebergTable> {
+    IcebergTable::try_new(table.inner().clone(), None)
+}
+
+fn table_name(session: &LakeSession, statement: &RowStatement) -> Result<TableName> {
+    let parts = parts(&statement.target);
+    let default = session.sql.default_namespace();
+    match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [table] if !default.is_empty() => TableName::new(&default, *table),
+        [namespace, table] | [CATALOG, namespace, table] => TableName::new(*namespace, *table),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("`{}` is not a table's full name; write NAMESPACE.TABLE", statement.target),
+        )),
+    }
+}
+
+/// What the statement calls its source.
+fn source_alias(factor: &datafusion::sql::sqlparser::ast::TableFactor) -> Result<String> {
+    use datafusion::sql::sqlparser::ast::TableFactor;
+    let alias = match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::NestedJoin { alias, .. } => alias.as_ref(),
+        _ => None,
+    };
+    match (alias, factor) {
+        (Some(alias), _) => Ok(normal(&alias.name)),
+        (None, TableFactor::Table { name, .. }) => Ok(parts(name).pop().unwrap_or_default()),
+        (None, _) => Err(invalid("the source needs an alias: USING (…) AS s".to_string())),
+    }
+}
+
+/// Names the tables of a statement's own queries.
+pub(super) fn own(name: &str) -> Result<TableName> {
+    TableName::new(NAMESPACE, name)
+}
+
+/// The target under its own name in a statement's queries.
+pub(super) const OWN_TARGET: &str = TARGET;

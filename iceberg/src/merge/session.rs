@@ -1,0 +1,133 @@
+//! SQL that reads and changes the tables of a lake.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionStateBuilder;
+
+use super::report::ChangeReport;
+use super::run::Run;
+use super::statement::RowStatement;
+use crate::access::Access;
+use crate::commit::{CommitRequest, RunContext};
+use crate::engine::Engine;
+use crate::sql::{LakeTables, SqlOptions, SqlSession};
+use crate::write::WriteOptions;
+use crate::{Lake, Result, TableName};
+
+/// How statements that change rows use the machine.
+#[derive(Debug, Clone)]
+pub struct ChangeOptions {
+    /// How files are written.
+    pub write: WriteOptions,
+    /// Where rows are put aside while a statement runs. On a cluster, a folder that all of it sees.
+    pub scratch_folder: PathBuf,
+}
+
+/// What a statement came to.
+#[derive(Debug)]
+pub enum Executed {
+    /// It reads: its rows, not yet read.
+    Rows(Box<DataFrame>),
+    /// It changed rows, or found nothing to change.
+    Changed(ChangeReport),
+}
+
+/// A commit of one statement.
+#[derive(Debug, Clone, Default)]
+pub struct StatementCommit {
+    /// The commit's id, for a statement that may be run again; else one is made.
+    pub id: Option<String>,
+    /// Further summary entries, such as a watermark.
+    pub summary: BTreeMap<String, String>,
+    /// See [`CommitRequest::expect`].
+    pub expect: Option<(String, Option<String>)>,
+}
+
+/// Runs SQL over the tables of a lake: queries, `MERGE`, `UPDATE` and `DELETE`.
+#[derive(Debug, Clone)]
+pub struct LakeSession {
+    pub(super) sql: SqlSession,
+    pub(super) lake: Lake,
+    pub(super) access: Access,
+    pub(super) run: RunContext,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) options: ChangeOptions,
+}
+
+impl LakeSession {
+    /// A session in the name of `access`; `run` is what its commits say of themselves.
+    ///
+    /// # Errors
+    /// If the spill directory cannot be used.
+    pub fn new(
+        lake: Lake,
+        access: Access,
+        run: RunContext,
+        sql: SqlOptions,
+        engine: Arc<dyn Engine>,
+        options: ChangeOptions,
+    ) -> Result<Self> {
+        let tables = Arc::new(LakeTables::new(lake.clone(), access.clone()));
+        let sql = SqlSession::new(sql, tables)?;
+        Ok(Self { sql, lake, access, run, engine, options })
+    }
+
+    /// The same session, planning with the settings and rules of `state`, such as a cluster's.
+    #[must_use]
+    pub fn with_state(self, state: SessionStateBuilder) -> Self {
+        let tables = Arc::new(LakeTables::new(self.lake.clone(), self.access.clone()));
+        Self { sql: SqlSession::with_state(state, tables), ..self }
+    }
+
+    /// The session's queries alone.
+    pub fn sql(&self) -> &SqlSession {
+        &self.sql
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// As [`SqlSession::query`] for one that reads, as [`LakeSession::change`] for one that changes
+    /// rows.
+    pub async fn execute(&self, sql: &str) -> Result<Executed> {
+        let parsed = self.sql.parse(sql)?;
+        match RowStatement::read(&parsed.statement)? {
+            None => Ok(Executed::Rows(Box::new(self.sql.query(sql).await?))),
+            Some(_) => {
+                let commit = StatementCommit::default();
+                Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
+            }
+        }
+    }
+
+    /// Runs one `MERGE`, `UPDATE` or `DELETE`. `given` are tables that the statement may read beside
+    /// those of the lake.
+    ///
+    /// All of it is one snapshot, or none: where other commits come between, what may be affected is
+    /// done again on top of them.
+    ///
+    /// # Errors
+    /// `InvalidInput` for mistakes in the statement; `InvalidData` if a row would be changed twice
+    /// (M1) or a required column were NULL; `Unsupported` for what cannot be honoured; `Conflict`
+    /// if other writers keep coming first; `CommitUnknown` if a reply was lost for good; storage
+    /// errors. Nothing has changed in any of them but `CommitUnknown`.
+    pub async fn change(
+        &self,
+        sql: &str,
+        given: HashMap<TableName, Arc<dyn TableProvider>>,
+        commit: StatementCommit,
+    ) -> Result<ChangeReport> {
+        let parsed = self.sql.parse(sql)?;
+        let request = CommitRequest {
+            commit_id: commit.id.unwrap_or_else(|| self.lake.ids.uuid().to_string()),
+            run: self.run.clone(),
+            summary: commit.summary,
+            expect: commit.expect,
+        };
+        Box::pin(Run::start(self, parsed, given, request).await?.finish()).await
+    }
+}

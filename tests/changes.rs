@@ -1,0 +1,95 @@
+//! Tables that statements change, and sessions that run them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use northstar_iceberg::engine::LocalEngine;
+use northstar_iceberg::merge::{ChangeOptions, ChangeReport, Executed, LakeSession};
+use northstar_iceberg::sql::SqlOptions;
+use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
+use northstar_iceberg::{Error, Lake};
+
+use crate::lab::{Lab, run_context, small_writes, tester};
+
+/// A session over a lab's lake.
+pub fn session(lab: &Lab) -> LakeSession {
+    session_of(&lab.lake, &lab.path("scratch"))
+}
+
+/// A session over a lake, with little memory for writing.
+pub fn session_of(lake: &Lake, scratch: &std::path::Path) -> LakeSession {
+    let options =
+        ChangeOptions { write: small_writes(scratch), scratch_folder: scratch.to_path_buf() };
+    let sql = SqlOptions { target_partitions: 2, ..SqlOptions::default() };
+    LakeSession::new(lake.clone(), tester(), run_context(), sql, Arc::new(LocalEngine), options)
+        .expect("a session")
+}
+
+/// One table `(id bigint, site text, n bigint)` and the statements that change it.
+#[derive(Debug)]
+pub struct Changes {
+    session: LakeSession,
+    table: String,
+}
+
+impl Changes {
+    /// Makes the table, partitioned by `partition`.
+    pub async fn new(lab: &Lab, table: &str, partition: &[&str]) -> Self {
+        let name: northstar_iceberg::TableName = table.parse().expect("a name");
+        // The namespace may be there.
+        let made = lab.lake.catalog.create_namespace(name.namespace()).await;
+        drop(made);
+        let definition = TableDefinition {
+            columns: vec![
+                ColumnDefinition::new("id", DataType::Int64),
+                ColumnDefinition::new("site", DataType::Utf8),
+                ColumnDefinition::new("n", DataType::Int64),
+            ],
+            partition: partition.iter().map(|field| field.parse().expect("a field")).collect(),
+            sort: Vec::new(),
+            properties: [].into(),
+        };
+        lab.lake.create_table(&name, &definition, &tester()).await.expect("a table");
+        Self { session: session(lab), table: table.to_string() }
+    }
+
+    /// Runs a statement that succeeds.
+    pub async fn change(&self, sql: &str) -> ChangeReport {
+        self.try_change(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Runs a statement.
+    pub async fn try_change(&self, sql: &str) -> Result<ChangeReport, Error> {
+        match self.session.execute(sql).await? {
+            Executed::Changed(report) => Ok(report),
+            Executed::Rows(_) => panic!("{sql} only reads"),
+        }
+    }
+
+    /// The table's rows as `id|site|n`, sorted as text.
+    pub async fn rows(&self) -> Vec<String> {
+        rows(&self.session, &format!("SELECT * FROM {}", self.table)).await
+    }
+}
+
+/// The rows of a query as text, sorted.
+pub async fn rows(session: &LakeSession, sql: &str) -> Vec<String> {
+    let frame = session.sql().query(sql).await.expect(sql);
+    let mut rows = Vec::new();
+    let options = FormatOptions::default().with_null("NULL");
+    for batch in frame.collect().await.expect(sql) {
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options).expect("text"))
+            .collect();
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> =
+                columns.iter().map(|column| column.value(row).to_string()).collect();
+            rows.push(cells.join("|"));
+        }
+    }
+    rows.sort_unstable();
+    rows
+}
