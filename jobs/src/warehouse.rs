@@ -8,7 +8,9 @@ use northstar_catalog::open::{OpenMode, open, sqlite_url};
 use northstar_iceberg::access::{Access, JsonLinesSink};
 use northstar_iceberg::clock::SystemClock;
 use northstar_iceberg::commit::RunContext;
+use northstar_iceberg::engine::LocalEngine;
 use northstar_iceberg::ids::RandomIds;
+use northstar_iceberg::merge::{ChangeOptions, LakeSession};
 use northstar_iceberg::observer::Observer;
 use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
 use northstar_iceberg::storage;
@@ -90,15 +92,35 @@ impl Warehouse {
         }
     }
 
-    /// A session over all tables.
+    /// A session over all tables, for queries.
     pub(crate) fn session(&self) -> Result<SqlSession> {
-        let options = SqlOptions {
+        let tables = LakeTables::new(self.lake.clone(), self.access.clone());
+        SqlSession::new(self.sql_options(), Arc::new(tables))
+    }
+
+    /// A session over all tables that also changes rows, in the name of a job.
+    pub(crate) fn changing_session(&self, job: &str) -> Result<LakeSession> {
+        let options = ChangeOptions {
+            // Queries run while files are written, and have the rest.
+            write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..self.write_options(2) },
+            scratch_folder: self.spill_folder(),
+        };
+        LakeSession::new(
+            self.lake.clone(),
+            self.access.clone(),
+            self.run(job),
+            self.sql_options(),
+            Arc::new(LocalEngine),
+            options,
+        )
+    }
+
+    fn sql_options(&self) -> SqlOptions {
+        SqlOptions {
             memory_bytes: Some(self.memory_bytes),
             spill_dir: Some(self.spill_folder()),
             ..SqlOptions::default()
-        };
-        let tables = LakeTables::new(self.lake.clone(), self.access.clone());
-        SqlSession::new(options, Arc::new(tables))
+        }
     }
 
     fn spill_folder(&self) -> PathBuf {

@@ -21,7 +21,7 @@ const HELP: &str = r"End a query with `;`. Ctrl-C drops the line, Ctrl-D leaves.
 
 pub(crate) async fn run(global: &Global, printer: &Printer) -> Result<Done> {
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
-    let session = warehouse.session()?;
+    let session = warehouse.changing_session("shell")?;
     let failed = |error: ReadlineError| {
         Error::new(ErrorKind::Storage, "the terminal cannot be read").with_source(error)
     };

@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use northstar_iceberg::merge::{ChangeReport, Executed, LakeSession};
 use northstar_iceberg::observer::Silent;
-use northstar_iceberg::sql::{SqlSession, from_datafusion};
+use northstar_iceberg::sql::from_datafusion;
 use northstar_iceberg::{Error, Result};
 
 use crate::cli::Global;
@@ -21,14 +22,48 @@ pub(crate) async fn run(global: &Global, query: &str, printer: &Printer) -> Resu
             .map_err(|error| Error::io(error, "read the query", "standard input"))?;
     }
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
-    execute(&warehouse.session()?, &text, printer).await?;
+    execute(&warehouse.changing_session("sql")?, &text, printer).await?;
     Ok(Done::Well)
 }
 
-/// Runs a query and prints its rows.
-pub(crate) async fn execute(session: &SqlSession, query: &str, printer: &Printer) -> Result<()> {
-    let frame = session.query(query).await?;
+/// Runs a statement and prints its rows, or what it changed.
+pub(crate) async fn execute(session: &LakeSession, query: &str, printer: &Printer) -> Result<()> {
+    let frame = match session.execute(query).await? {
+        Executed::Rows(frame) => frame,
+        Executed::Changed(report) => return changed(&report, printer),
+    };
     let schema = Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.map_err(from_datafusion)?;
     printer.batches(&schema, &batches)
+}
+
+/// Prints what a statement changed.
+pub(crate) fn changed(report: &ChangeReport, printer: &Printer) -> Result<()> {
+    let counts = [
+        report.inserted_rows,
+        report.updated_rows,
+        report.deleted_rows,
+        report.unchanged_rows,
+        report.files_considered,
+        report.files_rewritten,
+        report.files_added,
+    ];
+    let snapshot = match report.snapshot_id {
+        Some(id) => id.to_string(),
+        None => "none".to_string(),
+    };
+    let row: Vec<String> =
+        counts.iter().map(u64::to_string).chain([report.rounds.to_string(), snapshot]).collect();
+    let names = [
+        "inserted",
+        "updated",
+        "deleted",
+        "unchanged",
+        "files read",
+        "rewritten",
+        "added",
+        "rounds",
+        "snapshot",
+    ];
+    printer.table(&names, &[row])
 }
