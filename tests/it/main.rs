@@ -9,7 +9,9 @@
 
 mod bad_input;
 mod cli;
+mod cluster;
 mod commits;
+mod engines;
 mod loads;
 mod merges;
 mod remote_scan;

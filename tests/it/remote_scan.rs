@@ -1,30 +1,21 @@
 //! Scans on Ballista: rows(remote) = rows(local), for every shape of plan around the leaf.
 //!
-//! Scheduler and executors run in this process, on free local ports. The driver plans and submits a
-//! physical plan, so none of them knows a catalog; what they read of the table is in the plan.
+//! The driver plans and submits a physical plan, so neither scheduler nor executors know a catalog;
+//! what they read of the table is in the plan.
 
 #![cfg(test)]
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::util::pretty::pretty_format_batches;
-use ballista_core::execution_plans::execute_physical_plan;
-use ballista_core::extension::SessionConfigExt;
-use ballista_core::serde::BallistaPhysicalExtensionCodec;
-use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
-use ballista_executor::new_standalone_executor_from_state;
-use ballista_scheduler::standalone::new_standalone_scheduler_from_state;
-use datafusion::execution::SessionStateBuilder;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_proto::protobuf::PhysicalPlanNode;
-use futures::TryStreamExt;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::prelude::SessionContext;
 use iceberg::spec::{Literal, PrimitiveType, Transform};
-use northstar_iceberg::codec::NorthstarCodec;
 use northstar_iceberg::scan::{IcebergTable, find_scan};
 use northstar_iceberg::table::schema::{arrow_schema, with_field_id};
+
+use crate::cluster::Cluster;
 
 #[path = "../../iceberg/src/scan/tests/fixture.rs"]
 #[expect(dead_code, reason = "the scan's own tests use more of it")]
@@ -95,51 +86,8 @@ async fn partitioned() -> Fixture {
     fixture
 }
 
-/// A driver's session, and the address of a scheduler with two executors.
-async fn cluster(late: bool) -> (SessionContext, SocketAddr) {
-    let codec = NorthstarCodec::new(Arc::new(BallistaPhysicalExtensionCodec::default()));
-    // Ballista's settings matter for planning too: some plans cannot be cut into stages.
-    let config = SessionConfig::new_with_ballista()
-        .with_ballista_physical_extension_codec(Arc::new(codec))
-        .with_target_partitions(8)
-        .set_bool("datafusion.execution.parquet.pushdown_filters", late)
-        .set_usize("datafusion.optimizer.repartition_file_min_size", 1);
-    let state = SessionStateBuilder::new()
-        .with_default_features()
-        .with_config(config)
-        .with_optimizer_rules(ballista_core::optimizer::ballista_default_optimizer_rules())
-        .build();
-    let scheduler = new_standalone_scheduler_from_state(&state).await.unwrap();
-    for _ in 0..2 {
-        let url = format!("http://localhost:{}", scheduler.port());
-        let client = SchedulerGrpcClient::connect(url).await.unwrap();
-        new_standalone_executor_from_state(client, 2, &state).await.unwrap();
-    }
-    (SessionContext::new_with_state(state), scheduler)
-}
-
 async fn register(context: &SessionContext, name: &str, table: IcebergTable) {
     context.register_table(name, Arc::new(table)).unwrap();
-}
-
-/// Runs a plan on the cluster.
-async fn remote(
-    context: &SessionContext,
-    scheduler: SocketAddr,
-    plan: Arc<dyn ExecutionPlan>,
-) -> Vec<RecordBatch> {
-    let state = context.state();
-    let stream = execute_physical_plan::<PhysicalPlanNode>(
-        format!("http://localhost:{}", scheduler.port()),
-        &state.config().ballista_config(),
-        plan,
-        state.config().ballista_physical_extension_codec().as_ref(),
-        state.session_id().to_owned(),
-        state.config().clone(),
-    )
-    .await
-    .unwrap();
-    stream.try_collect().await.unwrap()
 }
 
 fn shown(batches: &[RecordBatch]) -> String {
@@ -154,7 +102,8 @@ fn sorted(batches: &[RecordBatch]) -> Vec<String> {
 }
 
 async fn rows_are_the_same(late: bool) {
-    let (context, scheduler) = cluster(late).await;
+    let cluster = Cluster::start(late).await;
+    let context = SessionContext::new_with_state(cluster.state.clone());
     let (lived, partitioned) = (lived().await, partitioned().await);
     let table = IcebergTable::try_new(lived.fixture.table(), None).unwrap();
     register(&context, "t", table.clone()).await;
@@ -165,7 +114,7 @@ async fn rows_are_the_same(late: bool) {
     for sql in QUERIES {
         let local = context.sql(sql).await.unwrap().collect().await.unwrap();
         let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-        let remote = remote(&context, scheduler, plan).await;
+        let remote = cluster.run(plan).await.unwrap();
         assert_eq!(shown(&local), shown(&remote), "{sql}");
         assert!(local.iter().any(|batch| batch.num_rows() > 0), "{sql} has no rows to compare");
     }
@@ -174,7 +123,7 @@ async fn rows_are_the_same(late: bool) {
         let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
         assert!(find_scan(plan.as_ref()).is_some(), "{sql}");
         assert!(plan.output_partitioning().partition_count() > 1, "{sql} is spread over tasks");
-        let remote = remote(&context, scheduler, plan).await;
+        let remote = cluster.run(plan).await.unwrap();
         assert!(sorted(&local) == sorted(&remote), "{sql}: rows differ");
     }
 }

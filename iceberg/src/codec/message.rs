@@ -7,7 +7,7 @@ use prost::Message;
 /// A plan node of ours.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Node {
-    #[prost(oneof = "Kind", tags = "1")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3")]
     pub kind: Option<Kind>,
 }
 
@@ -16,6 +16,35 @@ pub(super) struct Node {
 pub(super) enum Kind {
     #[prost(message, tag = "1")]
     Scan(ScanNode),
+    #[prost(message, tag = "2")]
+    Keep(KeepNode),
+    #[prost(message, tag = "3")]
+    Write(WriteNode),
+}
+
+/// Keeping rows in a file.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct KeepNode {
+    /// A folder that all of the cluster sees.
+    #[prost(string, tag = "1")]
+    pub folder: String,
+}
+
+/// Writing rows as data files of a table.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct WriteNode {
+    /// The table's metadata, as JSON.
+    #[prost(bytes = "vec", tag = "1")]
+    pub metadata: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub commit_id: String,
+    #[prost(uint64, tag = "3")]
+    pub memory_bytes: u64,
+    /// A folder of the executor's own.
+    #[prost(string, tag = "4")]
+    pub spill_folder: String,
+    #[prost(uint64, tag = "5")]
+    pub threads: u64,
 }
 
 /// A scan: the table's columns, the files of each partition, and what was pushed down into it.

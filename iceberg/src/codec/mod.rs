@@ -1,8 +1,9 @@
-//! The scan as it travels to executors.
+//! The scan, and the nodes that keep and write rows, as they travel to executors.
 //!
 //! The driver plans and submits a *physical* plan, so neither scheduler nor executors need a
-//! catalog. [`NorthstarCodec`] carries our scan in it and passes on whatever is not ours.
+//! catalog. [`NorthstarCodec`] carries our nodes in it and passes on whatever is not ours.
 
+mod change;
 mod message;
 mod northstar;
 mod scan;

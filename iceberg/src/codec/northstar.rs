@@ -14,15 +14,17 @@ use datafusion_proto::physical_plan::{
 };
 use prost::Message;
 
+use super::change::{decode_keep, decode_write, encode_keep, encode_write};
 use super::message::{Kind, Node};
 use super::scan::{decode_scan, encode_scan};
+use crate::merge::{KeepExec, WriteExec};
 use crate::scan::iceberg_scan;
 
 /// Starts our messages. No protobuf message starts so: the first byte would be a field of wire type
 /// 6, which does not exist.
 const MAGIC: &[u8] = b"NSTR";
 
-/// Carries Iceberg scans; everything else goes to an inner codec, such as Ballista's.
+/// Carries Iceberg scans, and the nodes that keep and write rows; everything else goes to an inner codec, such as Ballista's.
 #[derive(Debug)]
 pub struct NorthstarCodec {
     inner: Arc<dyn PhysicalExtensionCodec>,
@@ -48,12 +50,17 @@ impl PhysicalExtensionCodec for NorthstarCodec {
         buffer: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> DFResult<()> {
-        let Some((config, source)) = iceberg_scan(node.as_ref()) else {
+        let kind = if let Some((config, source)) = iceberg_scan(node.as_ref()) {
+            Kind::Scan(encode_scan(config, source, self, converter)?)
+        } else if let Some(keep) = node.downcast_ref::<KeepExec>() {
+            Kind::Keep(encode_keep(keep))
+        } else if let Some(write) = node.downcast_ref::<WriteExec>() {
+            Kind::Write(encode_write(write)?)
+        } else {
             return self.inner.try_encode(node, buffer, converter);
         };
-        let scan = encode_scan(config, source, self, converter)?;
         buffer.extend_from_slice(MAGIC);
-        Node { kind: Some(Kind::Scan(scan)) }
+        Node { kind: Some(kind) }
             .encode(buffer)
             .map_err(|error| DataFusionError::External(error.into()))
     }
@@ -72,6 +79,8 @@ impl PhysicalExtensionCodec for NorthstarCodec {
             Node::decode(message).map_err(|error| DataFusionError::External(error.into()))?;
         match node.kind {
             Some(Kind::Scan(scan)) => decode_scan(scan, context, self, converter),
+            Some(Kind::Keep(keep)) => decode_keep(keep, inputs),
+            Some(Kind::Write(write)) => decode_write(write, inputs),
             None => internal_err!("a plan node of an unknown kind"),
         }
     }

@@ -83,6 +83,12 @@ impl LakeSession {
         Self { sql: SqlSession::with_state(state, tables), ..self }
     }
 
+    /// The same session on another engine.
+    #[must_use]
+    pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine, ..self }
+    }
+
     /// The session's queries alone.
     pub fn sql(&self) -> &SqlSession {
         &self.sql
