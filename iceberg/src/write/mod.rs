@@ -4,7 +4,7 @@
 //! batches ─▶ partition   which partition each row belongs to
 //!         ─▶ chunk       rows kept as they came, up to the memory budget
 //!         ─▶ spill       over the budget: sorted runs, one file per chunk
-//!         ─▶ merge       the runs of a partition, in sort order
+//!         ─▶ runs        the sorted runs of a partition, merged
 //!         ─▶ data_file   Parquet, rolled at the target size, described by `bounds`
 //! ```
 //!
@@ -15,8 +15,8 @@ mod chunk;
 mod data_file;
 pub mod encoding;
 mod expansion;
-mod merge;
 pub mod partition;
+mod runs;
 mod spill;
 pub mod transform;
 mod writer;
