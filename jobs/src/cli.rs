@@ -9,6 +9,7 @@ const EXAMPLES: &str = "Examples:
   northstar load csv --from ./extract --into bronze
   northstar sql \"SELECT count(*) FROM bronze.lab_result\"
   northstar sql \"SELECT * FROM bronze.patient VERSION AS OF 4821 LIMIT 5\"
+  northstar sql \"DELETE FROM bronze.patient WHERE facility_id = 'F9'\"
   northstar snapshots bronze.lab_result
 
 Exit codes: 0 done, 1 data or user error, 2 internal error, 3 a retry may help";
@@ -76,13 +77,13 @@ pub(crate) enum Command {
         after_help = "Example:\n  northstar load csv --from ./extract --into bronze"
     )]
     Load(Load),
-    /// Run one SQL query
+    /// Run one SQL statement: a query, MERGE, UPDATE or DELETE
     #[command(after_help = SQL_HELP)]
     Sql {
-        /// The query; `-` reads it from standard input
+        /// The statement; `-` reads it from standard input
         query: String,
     },
-    /// Run SQL queries interactively
+    /// Run SQL statements interactively
     #[command(after_help = SQL_HELP)]
     Shell,
     /// List the snapshots of a table, oldest first
@@ -101,6 +102,8 @@ const SQL_HELP: &str = "Examples:
   northstar sql \"SELECT count(*) FROM bronze.lab_result VERSION AS OF 4821\"
   northstar sql \"SELECT count(*) FROM bronze.lab_result VERSION AS OF 'month-close'\"
   northstar sql \"SELECT count(*) FROM bronze.lab_result TIMESTAMP AS OF '2024-05-01T00:00:00Z'\"
+  northstar sql \"UPDATE silver.visit SET status = 'closed' WHERE id IN (SELECT id FROM silver.done)\"
+  northstar sql - < merge.sql
   northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
 
 #[derive(Debug, Subcommand)]
