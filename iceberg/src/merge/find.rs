@@ -292,7 +292,14 @@ fn check_stable(selected: &LogicalPlan, verb: &str) -> Result<()> {
 /// does not ask to lose.
 fn assign(value: Expr, from: &DataType, to: &DataType, column: &str) -> Result<Expr> {
     let whole = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(..));
-    let lossy = (from.is_floating() && whole(to))
+    let zone = |kind: &DataType| match kind {
+        DataType::Timestamp(_, zone) => Some(zone.is_some()),
+        _ => None,
+    };
+    // A local time is no instant: which zone is meant must be said.
+    let moved = zone(from).zip(zone(to)).is_some_and(|(from, to)| from != to);
+    let lossy = moved
+        || (from.is_floating() && whole(to))
         || (matches!(from, DataType::Timestamp(..)) && *to == DataType::Date32)
         || (from.is_numeric() && to.is_temporal())
         || (from.is_temporal() && to.is_numeric())
