@@ -59,7 +59,7 @@ pub(crate) fn changed(report: &ChangeReport, printer: &Printer) -> Result<()> {
         "updated",
         "deleted",
         "unchanged",
-        "files read",
+        "read",
         "rewritten",
         "added",
         "rounds",
