@@ -18,6 +18,8 @@ mod locked;
 mod merging;
 mod observers;
 mod place;
+mod race;
+mod race_pairs;
 mod replies;
 mod storage;
 mod unknown;

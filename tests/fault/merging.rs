@@ -108,7 +108,8 @@ fn arrivals() -> RecordBatch {
     RecordBatch::try_from_iter(columns).expect("rows")
 }
 
-fn writes(lake: &Lake) -> WriteOptions {
+/// How a session of a lake writes: with so little memory that some rows are spilled.
+pub(crate) fn writes(lake: &Lake) -> WriteOptions {
     let spill_folder = beside(lake, "spill");
     WriteOptions { memory_bytes: 48 << 10, spill_folder, threads: 2 }
 }
