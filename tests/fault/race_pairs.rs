@@ -15,6 +15,9 @@ use super::merging::writes;
 /// A row: id, site and n.
 pub(crate) type Row = (i64, String, i64);
 
+/// How many pairs there are.
+pub(crate) const PAIRS: usize = 13;
+
 /// What a change does to the rows of a table.
 type Model = Box<dyn Fn(&mut Vec<Row>)>;
 
@@ -162,12 +165,38 @@ fn sum_into(t: &TableName, id: i64) -> Change {
     })
 }
 
+/// Inserts two rows into s0 where their ids are not there, and leaves those that are.
+fn insert_missing(t: &TableName, ids: [i64; 2], n: i64) -> Change {
+    let sql = format!(
+        "MERGE INTO {t} AS t USING (VALUES ({}), ({})) AS s(id) ON t.id = s.id \
+         WHEN NOT MATCHED THEN INSERT (id, site, n) VALUES (s.id, 's0', {n})",
+        ids[0], ids[1]
+    );
+    statement(sql, move |rows| {
+        for id in ids {
+            if !rows.iter().any(|row| row.0 == id) {
+                rows.push((id, "s0".to_string(), n));
+            }
+        }
+    })
+}
+
+/// Deletes one row unless another is there.
+fn delete_unless(t: &TableName, id: i64, other: i64) -> Change {
+    let none = format!("(SELECT count(*) FROM {t} WHERE id = {other}) = 0");
+    statement(format!("DELETE FROM {t} WHERE id = {id} AND {none}"), move |rows| {
+        if !rows.iter().any(|row| row.0 == other) {
+            rows.retain(|row| row.0 != id);
+        }
+    })
+}
+
 /// The `run`-th pair, on a table of [`seeded_table`].
 pub(crate) fn pair(run: usize, t: &TableName, random: &mut impl FnMut(usize) -> usize) -> Pair {
     let mut number = |below: usize| i64::try_from(random(below)).expect("small");
     let (key, v, w) = (number(12), 1 + number(9), 1 + number(9));
     let new = 100 + key;
-    let (name, depend, changes) = match run % 12 {
+    let (name, depend, changes) = match run % PAIRS {
         0 => ("two updates of one row", Some(true), [update(t, key, 1, v), update(t, key, 2, w)]),
         1 => (
             "a MERGE and an UPDATE of one row",
@@ -198,6 +227,10 @@ pub(crate) fn pair(run: usize, t: &TableName, random: &mut impl FnMut(usize) -> 
         9 => ("NOT MATCHED BY SOURCE", None, [keep_only(t, key), upsert(t, new, v)]),
         10 => {
             ("sources that read the target", Some(true), [sum_into(t, key), sum_into(t, 11 - key)])
+        }
+        11 => {
+            let changes = [insert_missing(t, [key, new], v), delete_unless(t, key, new)];
+            ("a row that is matched and stays", Some(true), changes)
         }
         _ => {
             let rows = vec![(new, "s1".to_string(), w)];
