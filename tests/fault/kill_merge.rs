@@ -1,38 +1,12 @@
 //! SIGKILL at each stage edge of a MERGE and at random moments: the table is in the old or the new
 //! state, and the rerun completes it once (W2 to W4).
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::child::{Death, merge_and_die};
-use super::files::orphans;
 use super::kill::{edges, numbers, random_deaths};
-use super::merging::{State, before, merge, put_aside};
-use super::observers::Recorder;
-
-/// What the statement comes to if nothing goes wrong.
-struct Undisturbed {
-    old: State,
-    new: State,
-    events: Vec<&'static str>,
-}
+use super::merged::{State, Undisturbed};
+use super::merging::{before, put_aside};
 
 impl Undisturbed {
-    async fn new() -> Self {
-        let (_folder, place) = before().await;
-        let old = State::read(&place.lake(0).await).await;
-        let recorder = Arc::new(Recorder::default());
-        let lake = place.observed(1, Arc::clone(&recorder) as _).await;
-        let report = merge(&lake).await.unwrap();
-        assert_eq!((report.inserted_rows, report.deleted_rows, report.rounds), (150, 60, 1));
-        assert!(report.files_rewritten > 1, "several files: {report:?}");
-        let new = State::read(&lake).await;
-        assert_eq!((new.rows.len(), new.watermarks.len()), (690, old.watermarks.len() + 1));
-        assert_eq!(put_aside(&place), Vec::<PathBuf>::new());
-        assert_eq!(orphans(&lake).await, Vec::<PathBuf>::new());
-        Self { old, new, events: recorder.kinds() }
-    }
-
     /// Dies as told, once or more often, then merges to the end; whether each child was killed.
     async fn survive(&self, deaths: &[Death]) -> Vec<bool> {
         let (_folder, place) = before().await;
@@ -50,13 +24,7 @@ impl Undisturbed {
                 assert!(!put_aside(&place).is_empty(), "{deaths:?}: nothing to be swept");
             }
         }
-        for run in [50, 51] {
-            let lake = place.lake(run).await;
-            let report = merge(&lake).await.unwrap();
-            assert!(run == 50 || report.already_committed, "W2: {report:?}");
-            assert_eq!(State::read(&lake).await, self.new, "run {run} after {deaths:?}");
-            assert_eq!(put_aside(&place), Vec::<PathBuf>::new(), "run {run} after {deaths:?}");
-        }
+        self.completes(&place, &format!("after {deaths:?}")).await;
         killed
     }
 }

@@ -1,5 +1,5 @@
 //! One MERGE over a table of several files and partitions, with so little memory that rows are
-//! spilled, and what a table shows of it.
+//! spilled.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -17,7 +17,6 @@ use northstar_iceberg::sql::SqlOptions;
 use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
 use northstar_iceberg::write::{TableWriter, WriteOptions};
 use northstar_iceberg::{Lake, TableName, storage};
-use northstar_tests::changes::rows;
 use northstar_tests::lab::{run_context, tester};
 use tempfile::TempDir;
 
@@ -139,34 +138,6 @@ pub(crate) async fn merge(lake: &Lake) -> Result<ChangeReport> {
         expect: Some((WATERMARK.to_string(), Some("6".to_string()))),
     };
     session(lake).change(MERGE, given, commit).await
-}
-
-/// What a table shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct State {
-    /// All columns of all rows, sorted.
-    pub(crate) rows: Vec<String>,
-    /// The watermarks that were committed, oldest first.
-    pub(crate) watermarks: Vec<String>,
-}
-
-impl State {
-    /// Reads the table. Its snapshots form one line in which time only moves forward, and their
-    /// totals are those of the rows.
-    pub(crate) async fn read(lake: &Lake) -> Self {
-        let rows = rows(&session(lake), "SELECT * FROM bronze.stay").await;
-        let table = lake.open_table(&stay(), &tester()).await.expect("a table");
-        let mut line: Vec<_> = table.ancestors().collect();
-        line.reverse();
-        assert_eq!(line.len(), table.metadata().snapshots().len(), "snapshots beside the line");
-        assert!(line.is_sorted_by(|a, b| a.timestamp_ms() < b.timestamp_ms()), "time moves back");
-        let said = |snapshot: usize, key: &str| {
-            line[snapshot].summary().additional_properties.get(key).cloned()
-        };
-        assert_eq!(said(line.len() - 1, "total-records"), Some(rows.len().to_string()));
-        let watermarks = (0..line.len()).filter_map(|at| said(at, WATERMARK)).collect();
-        Self { rows, watermarks }
-    }
 }
 
 /// What statements have put aside and not removed.
