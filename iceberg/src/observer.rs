@@ -20,6 +20,16 @@ pub enum Event {
         /// How many bytes of the source they took.
         bytes: u64,
     },
+    /// The source of a statement was evaluated, and its rows put aside.
+    SourceKept {
+        /// How many rows.
+        rows: u64,
+    },
+    /// The rows that a statement takes were found, and their places put aside.
+    RowsFound {
+        /// How many pairs of a row and a source row.
+        pairs: u64,
+    },
     /// Rows that did not fit into memory were put aside on disk.
     Spilled {
         /// How many bytes were written.

@@ -86,6 +86,12 @@ impl Observer for Progress {
                 self.bar.inc(*bytes);
                 self.add_rows(*rows);
             }
+            Event::SourceKept { rows } => {
+                self.log(&format!("read {} rows of the source", HumanCount(*rows)));
+            }
+            Event::RowsFound { .. } => {
+                self.bar.set_message("writing");
+            }
             Event::Spilled { bytes } => {
                 self.log(&format!("put {} aside on disk", HumanBytes(*bytes)));
             }

@@ -1,4 +1,4 @@
-//! A process of its own that loads, and is killed by the kernel in the middle of it.
+//! A process of its own that loads or merges, and is killed by the kernel in the middle of it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
 use super::contents::Contents;
+use super::merging::merge;
 use super::observers::kind;
 use super::place::{Place, first_extract, load};
 
@@ -68,6 +69,15 @@ impl Observer for Deadly {
 
 /// Loads `from` in a child; whether it was killed. A child that fails otherwise fails the test.
 pub(crate) fn load_and_die(place: &Place, from: &Path, run: u32, death: &Death) -> bool {
+    work_and_die(place, Some(from), run, death)
+}
+
+/// Merges into the table of `merging.rs` in a child; whether it was killed, as with loads.
+pub(crate) fn merge_and_die(place: &Place, run: u32, death: &Death) -> bool {
+    work_and_die(place, None, run, death)
+}
+
+fn work_and_die(place: &Place, from: Option<&Path>, run: u32, death: &Death) -> bool {
     let order = json!({
         "folder": place.path().parent(), "from": from, "run": run,
         "kind": death.kind, "nth": death.nth, "after_us": death.after_us,
@@ -96,7 +106,7 @@ pub(crate) fn text(output: &Output) -> String {
 
 async fn obey(order: &str) {
     let order: Value = serde_json::from_str(order).expect("an order in JSON");
-    let path = |key: &str| PathBuf::from(order[key].as_str().expect("a path"));
+    let path = |key: &str| order[key].as_str().map(PathBuf::from);
     let number = |key: &str| order[key].as_u64().expect("a number");
     let death = Death {
         kind: order["kind"].as_str().map(str::to_string),
@@ -105,8 +115,12 @@ async fn obey(order: &str) {
     };
     let observer = Arc::new(Deadly { death, seen: AtomicUsize::new(0) });
     let run = u32::try_from(number("run")).expect("a small number");
-    let lake = Place::new(&path("folder")).observed(run, observer).await;
-    load(&lake, &path("from")).await.expect("a load");
+    let place = Place::new(&path("folder").expect("a path"));
+    let lake = place.observed(run, observer).await;
+    match path("from") {
+        Some(from) => assert!(load(&lake, &from).await.expect("a load").balances()),
+        None => assert!(merge(&lake).await.expect("a MERGE").snapshot_id.is_some()),
+    }
 }
 
 /// With an order it is the child; without one, it tests that children do as they are told.

@@ -56,20 +56,6 @@ impl Scenario {
         Self { _sources: sources, before, from, old, new, events }
     }
 
-    /// Each (kind, n-th): all of a commit's edges, and of other kinds the first, second, middle and
-    /// last.
-    fn edges(&self) -> BTreeSet<(&'static str, usize)> {
-        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-        self.events.iter().for_each(|kind| *counts.entry(kind).or_default() += 1);
-        let chosen = counts.into_iter().flat_map(|(kind, count)| {
-            let all = COMMIT_EDGES.contains(&kind);
-            (1..=count)
-                .filter(move |nth| all || [1, 2, count.div_ceil(2), count].contains(nth))
-                .map(move |nth| (kind, nth))
-        });
-        chosen.collect()
-    }
-
     /// Dies as told, once or more often, then loads to the end; whether each child was killed.
     async fn survive(&self, deaths: &[Death]) -> Vec<bool> {
         let folder = tempfile::tempdir().unwrap();
@@ -100,6 +86,37 @@ impl Scenario {
     }
 }
 
+/// Each (kind, n-th) of what was seen: all of a commit's edges, and of other kinds the first, second,
+/// middle and last.
+pub(crate) fn edges(events: &[&'static str]) -> BTreeSet<(&'static str, usize)> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    events.iter().for_each(|kind| *counts.entry(kind).or_default() += 1);
+    let chosen = counts.into_iter().flat_map(|(kind, count)| {
+        let all = COMMIT_EDGES.contains(&kind);
+        (1..=count)
+            .filter(move |nth| all || [1, 2, count.div_ceil(2), count].contains(nth))
+            .map(move |nth| (kind, nth))
+    });
+    chosen.collect()
+}
+
+/// How many random deaths a test tries: [`RANDOM_DEATHS`], or 500 for a soak.
+pub(crate) fn random_deaths() -> u32 {
+    let soak = std::env::var("NORTHSTAR_SOAK").is_ok_and(|soak| soak == "1");
+    if soak { 500 } else { RANDOM_DEATHS }
+}
+
+/// Seeded numbers below a bound.
+pub(crate) fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        // Knuth's MMIX generator; its high bits are the good ones.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_killed_at_each_edge_of_a_first_load() {
     let scenario = Scenario::first_load().await;
@@ -108,7 +125,7 @@ async fn w4_killed_at_each_edge_of_a_first_load() {
     }
     // Two tables with their rejects, one without.
     assert_eq!(scenario.events.iter().filter(|kind| **kind == "Committed").count(), 5);
-    for (kind, nth) in scenario.edges() {
+    for (kind, nth) in edges(&scenario.events) {
         let killed = scenario.survive(&[Death::at(kind, nth)]).await;
         assert_eq!(killed, [true], "{kind} {nth}");
     }
@@ -118,7 +135,7 @@ async fn w4_killed_at_each_edge_of_a_first_load() {
 async fn w4_killed_at_each_commit_edge_of_a_second_load() {
     let scenario = Scenario::second_load().await;
     assert_ne!(scenario.old, scenario.new);
-    for (kind, nth) in scenario.edges() {
+    for (kind, nth) in edges(&scenario.events) {
         if COMMIT_EDGES.contains(&kind) {
             let killed = scenario.survive(&[Death::at(kind, nth)]).await;
             assert_eq!(killed, [true], "{kind} {nth}");
@@ -145,16 +162,9 @@ const RANDOM_DEATHS: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_killed_at_random_moments() {
-    let soak = std::env::var("NORTHSTAR_SOAK").is_ok_and(|soak| soak == "1");
-    let trials = if soak { 500 } else { RANDOM_DEATHS };
+    let trials = random_deaths();
     let scenarios = [Scenario::first_load().await, Scenario::second_load().await];
-    let mut state: u64 = 20_240_501;
-    let mut random = move |below: usize| {
-        // Knuth's MMIX generator; its high bits are the good ones.
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).expect("31 bits") % below
-    };
+    let mut random = numbers(20_240_501);
     let mut killed = 0;
     for trial in 0..trials {
         let scenario = &scenarios[random(2)];

@@ -11,6 +11,8 @@ pub(crate) fn kind(event: &Event) -> &'static str {
     match event {
         Event::FileOpened { .. } => "FileOpened",
         Event::RowsRead { .. } => "RowsRead",
+        Event::SourceKept { .. } => "SourceKept",
+        Event::RowsFound { .. } => "RowsFound",
         Event::Spilled { .. } => "Spilled",
         Event::DataFileWritten { .. } => "DataFileWritten",
         Event::DataFilesComplete => "DataFilesComplete",

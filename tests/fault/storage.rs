@@ -22,7 +22,7 @@ use super::place::{Place, first_extract, load};
 const FOLDER: &str = "NORTHSTAR_FAULT_FOLDER";
 
 /// The folder of a child that runs this test; none in a run of all tests.
-fn child_folder() -> Option<PathBuf> {
+pub(crate) fn child_folder() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
 }
 
@@ -85,6 +85,11 @@ async fn w4_a_full_disk_changes_nothing_wherever_it_strikes() {
     if let Some(folder) = child_folder() {
         return full_disk(&folder).await;
     }
+    on_a_small_disk("storage::w4_a_full_disk_changes_nothing_wherever_it_strikes");
+}
+
+/// Runs a test of this binary in a folder on a disk of 4 MiB, if the machine allows that.
+pub(crate) fn on_a_small_disk(test: &str) {
     let folder = tempfile::tempdir().unwrap();
     let script = "mount -t tmpfs -o size=4m tmpfs \"$0\" && exec \"$@\"";
     let path = folder.path().to_str().unwrap();
@@ -92,11 +97,8 @@ async fn w4_a_full_disk_changes_nothing_wherever_it_strikes() {
     if !works(&[&before[..], &["true"]].concat()) {
         return skipped("a full disk and a read-only one (needs user and mount namespaces)");
     }
-    let output = child(
-        &before,
-        "storage::w4_a_full_disk_changes_nothing_wherever_it_strikes",
-        folder.path(),
-    );
+    let output = child(&before, test, folder.path());
+    print!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(below(folder.path()), Vec::<PathBuf>::new(), "the child wrote outside of its disk");
 }
@@ -134,7 +136,7 @@ async fn full_disk(folder: &Path) {
 }
 
 /// Leaves `free` bytes of the file system.
-fn fill(path: &Path, free: u64) {
+pub(crate) fn fill(path: &Path, free: u64) {
     use std::io::Write;
     let mut file = std::fs::File::create(path).unwrap();
     let mut bytes = 0;

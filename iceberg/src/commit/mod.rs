@@ -23,6 +23,9 @@ mod settle;
 mod snapshot;
 pub mod summary;
 
+pub(crate) use publish::lasting_conflict;
+pub(crate) use retry::Backoff;
+
 pub use change::FileChange;
 pub use outcome::Outcome;
 pub use publish::Validation;

@@ -7,11 +7,11 @@ use super::change::FileChange;
 use super::outcome::Outcome;
 use super::retry::Backoff;
 use super::settle::{Settled, settle};
-use super::snapshot::stage;
+use super::snapshot::{Staged, stage};
 use super::summary::CommitRequest;
 use crate::observer::Event;
 use crate::table::WriteProperties;
-use crate::{Lake, LakeTable, Result, Retry};
+use crate::{Lake, LakeTable, Result, Retry, storage};
 use northstar_catalog::Swap;
 
 /// What must hold for a change to be put on top of commits that came after it was planned.
@@ -121,53 +121,59 @@ impl Lake {
                 return Ok(Some(Outcome::Conflicted { snapshot_id, reason: gone }));
             }
         };
-        let swap = self
-            .catalog
-            .swap(
-                head.name(),
-                head.metadata_location(),
-                &staged.metadata_location,
-                &staged.metadata,
-            )
-            .await?;
+        let Staged { snapshot_id, metadata_location, metadata, attempt } = staged;
+        // Nothing may fail once the pointer has moved.
+        let table = self.opened(head.name(), metadata_location, metadata)?;
+        let (expected, next) = (head.metadata_location(), table.metadata_location());
+        // From here on the files may be the table's, also if nobody waits for the reply any more.
+        let files = attempt.sent();
+        let swap = self.catalog.swap(head.name(), expected, next, table.metadata()).await;
         let settled = match swap {
-            Swap::Committed => Settled::Committed,
-            Swap::Conflicted => Settled::NotCommitted,
-            Swap::Unknown(error) => {
-                settle(self, head, &staged.metadata_location, staged.snapshot_id, error).await
+            Ok(Swap::Committed) => Settled::Committed,
+            Ok(Swap::Conflicted) => Settled::NotCommitted,
+            Ok(Swap::Unknown(error)) => settle(self, head, next, snapshot_id, error).await,
+            Err(error) => {
+                storage::discard(&files);
+                return Err(error);
             }
         };
         match settled {
-            Settled::NotCommitted => Ok(None),
-            Settled::Unknown(error) => {
-                staged.attempt.keep();
-                Ok(Some(Outcome::Unknown(error)))
+            Settled::NotCommitted => {
+                storage::discard(&files);
+                Ok(None)
             }
+            Settled::Unknown(error) => Ok(Some(Outcome::Unknown(error))),
             Settled::Committed => {
-                staged.attempt.keep();
                 self.observer.event(&Event::Committed);
-                let table = self.opened(head.name(), staged.metadata_location, staged.metadata)?;
-                let snapshot_id = staged.snapshot_id;
                 Ok(Some(Outcome::Committed { table: Box::new(table), snapshot_id, attempts }))
             }
         }
     }
 }
 
+/// Why a change that was planned on `table` can never be put on `head`, not even planned anew.
+pub(crate) fn lasting_conflict(
+    table: &LakeTable,
+    head: &LakeTable,
+    request: &CommitRequest,
+) -> Option<String> {
+    if table.metadata().uuid() != head.metadata().uuid() {
+        return Some("the table was dropped and made again".to_string());
+    }
+    let (key, expected) = request.expect.as_ref()?;
+    (head.inherited_summary(key) != expected.as_deref()).then(|| format!("{key} moved"))
+}
+
 /// Why the head no longer takes files that were written for `table`, if so.
 fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Option<String> {
     let (before, now) = (table.metadata(), head.metadata());
-    Some(if before.uuid() != now.uuid() {
-        "the table was dropped and made again".to_string()
-    } else if before.current_schema_id() != now.current_schema_id() {
-        "its schema changed".to_string()
-    } else if before.default_partition_spec_id() != now.default_partition_spec_id() {
-        "its partition spec changed".to_string()
-    } else {
-        let (key, expected) = request.expect.as_ref()?;
-        if head.inherited_summary(key) == expected.as_deref() {
-            return None;
+    if before.uuid() == now.uuid() {
+        if before.current_schema_id() != now.current_schema_id() {
+            return Some("its schema changed".to_string());
         }
-        format!("{key} moved")
-    })
+        if before.default_partition_spec_id() != now.default_partition_spec_id() {
+            return Some("its partition spec changed".to_string());
+        }
+    }
+    lasting_conflict(table, head, request)
 }

@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Lake, LakeTable, Result, storage};
 /// A clock that is further behind the table than this is wrong, in milliseconds (design decision 2).
 const MOST_BEHIND_MS: i64 = 10 * 60 * 1_000;
 
-/// The files of an attempt; dropped without [`Attempt::keep`], they are removed.
+/// The files of an attempt; dropped before [`Attempt::sent`], they are removed.
 #[derive(Debug, Default)]
 pub(crate) struct Attempt {
     pub(super) artifacts: Vec<String>,
@@ -32,9 +32,9 @@ pub(crate) struct Staged {
 }
 
 impl Attempt {
-    /// Leaves the files where they are.
-    pub(crate) fn keep(mut self) {
-        self.artifacts.clear();
+    /// The files, which are no longer removed: the catalog is asked to show them.
+    pub(crate) fn sent(mut self) -> Vec<String> {
+        std::mem::take(&mut self.artifacts)
     }
 }
 

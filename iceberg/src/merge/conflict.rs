@@ -57,11 +57,11 @@ impl Validation for StillTrue<'_, '_> {
     }
 }
 
-/// Whether a statement reads its target in another place than as the target.
-pub(super) fn reads_elsewhere(statement: &Statement, target: &TableName, default: String) -> bool {
+/// How often a part of a statement names a table.
+pub(super) fn times_read(part: &impl Visit, target: &TableName, default: &str) -> usize {
     struct Counter<'a> {
         target: &'a TableName,
-        default: String,
+        default: &'a str,
         times: usize,
     }
     impl Visitor for Counter<'_> {
@@ -70,7 +70,7 @@ pub(super) fn reads_elsewhere(statement: &Statement, target: &TableName, default
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
             let parts = parts(relation);
             let (namespace, table) = match parts.as_slice() {
-                [table] => (self.default.as_str(), table),
+                [table] => (self.default, table),
                 [.., namespace, table] => (namespace.as_str(), table),
                 [] => return ControlFlow::Continue(()),
             };
@@ -80,10 +80,15 @@ pub(super) fn reads_elsewhere(statement: &Statement, target: &TableName, default
             ControlFlow::Continue(())
         }
     }
-    let Statement::Statement(ast) = statement else { return false };
     let mut counter = Counter { target, default, times: 0 };
     // The counter never breaks off.
-    match ast.visit(&mut counter) {
-        ControlFlow::Continue(()) | ControlFlow::Break(()) => counter.times > 1,
+    match part.visit(&mut counter) {
+        ControlFlow::Continue(()) | ControlFlow::Break(()) => counter.times,
     }
+}
+
+/// Whether a statement reads its target in another place than as the target.
+pub(super) fn reads_elsewhere(statement: &Statement, target: &TableName, default: &str) -> bool {
+    let Statement::Statement(ast) = statement else { return false };
+    times_read(ast.as_ref(), target, default) > 1
 }

@@ -2,7 +2,7 @@
 //!
 //! Each step but the last is a query that goes through the session's engine. If another commit came
 //! between and touched what this statement depends on, finding and writing are done again on the new
-//! head; the source is not read again.
+//! head; the source is read again only if it reads the table itself.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use datafusion::catalog::TableProvider;
 use tokio::sync::Mutex;
 
 use super::cardinality;
-use super::conflict::{StillTrue, reads_elsewhere};
+use super::conflict::{StillTrue, reads_elsewhere, times_read};
 use super::counts::Found;
 use super::find::{self, Finding, NAMESPACE, PAIRS, SOURCE, TARGET};
 use super::keep::Kept;
@@ -23,7 +23,7 @@ use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
 use super::target::{Source, Target, alias_of, normal, parts};
-use crate::commit::{CommitRequest, FileChange, Outcome};
+use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, lasting_conflict};
 use crate::observer::Event;
 use crate::scan::IcebergTable;
 use crate::sql::{CATALOG, Parsed};
@@ -39,6 +39,8 @@ pub(super) struct Run<'a> {
     pub(super) source: Option<Source>,
     /// Whether any change of the table since it was read may change what the statement means.
     pub(super) reads_all: bool,
+    /// Whether the source itself reads the table, and so is another one after each change of it.
+    source_reads_all: bool,
     pub(super) planning: Mutex<Planning<'a>>,
     name: TableName,
     /// The table as this round reads it.
@@ -63,13 +65,30 @@ impl<'a> Run<'a> {
         let prepared = session.sql.prepare(parsed, given).await?;
         // With its version clauses numbered, the statement is another one.
         let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
-        let reads_all = statement.limit.is_some()
-            || reads_elsewhere(&prepared.statement, &name, session.sql.default_namespace());
+        let default = session.sql.default_namespace();
+        let reads_all =
+            statement.limit.is_some() || reads_elsewhere(&prepared.statement, &name, &default);
+        let source_reads_all = statement
+            .source
+            .as_ref()
+            .is_some_and(|source| times_read(source, &name, &default) > 0)
+            || statement.with.as_ref().is_some_and(|with| times_read(with, &name, &default) > 0);
         let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
         let report = ChangeReport::new(statement.verb);
         let planning = Mutex::new(Planning::new(session, prepared, scratch));
         let source = None;
-        Ok(Self { session, request, statement, source, reads_all, planning, name, base, report })
+        Ok(Self {
+            session,
+            request,
+            statement,
+            source,
+            reads_all,
+            source_reads_all,
+            planning,
+            name,
+            base,
+            report,
+        })
     }
 
     /// Runs the statement.
@@ -80,7 +99,8 @@ impl<'a> Run<'a> {
             return Ok(self.report);
         }
         self.keep_source().await?;
-        let most = 1 + WriteProperties::read(self.base.metadata().properties())?.commit_retries;
+        let properties = WriteProperties::read(self.base.metadata().properties())?;
+        let mut backoff = Backoff::new(&properties, self.session.lake.ids.as_ref());
         loop {
             let outcome = Box::pin(self.round()).await?;
             let Outcome::Conflicted { reason, .. } = &outcome else {
@@ -91,15 +111,32 @@ impl<'a> Run<'a> {
             };
             tracing::info!(table = %self.name, %reason, round = self.report.rounds, "conflict");
             self.session.lake.observer.event(&Event::Retried { attempts: self.report.rounds });
-            if self.report.rounds >= most {
-                outcome.settled()?;
+            if !backoff.wait().await {
+                return outcome.settled().map(|_| self.report);
             }
             self.report.rounds += 1;
-            self.base = self.session.lake.reload(&self.base).await?;
+            self.take_up().await?;
         }
     }
 
-    /// Evaluates the source of a `MERGE`, once.
+    /// Makes the table as it is now the one that is changed, whatever its schema is by now.
+    async fn take_up(&mut self) -> Result<()> {
+        let head = self.session.lake.reload(&self.base).await?;
+        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request) {
+            let snapshot_id = head.metadata().current_snapshot_id();
+            Outcome::Conflicted { snapshot_id, reason }.settled()?;
+        }
+        head.check_writable()?;
+        self.base = head;
+        if self.source_reads_all {
+            let table = provider(&self.base)?;
+            self.planning.get_mut().set_target(&self.name, table)?;
+            self.keep_source().await?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates the source of a `MERGE`: once, unless it reads the table that changes.
     async fn keep_source(&mut self) -> Result<()> {
         let Some(factor) = self.statement.source.clone() else { return Ok(()) };
         let alias = source_alias(&factor)?;
@@ -121,6 +158,7 @@ impl<'a> Run<'a> {
         let kept = planning.keep(plan).await?;
         self.report.source_rows = kept.rows();
         planning.set_kept(SOURCE, &columns, &kept, true)?;
+        self.session.lake.observer.event(&Event::SourceKept { rows: kept.rows() });
         self.source = Some(Source { alias, columns });
         Ok(())
     }
@@ -137,6 +175,7 @@ impl<'a> Run<'a> {
             planning.check_versions()?;
             (pairs, inserts)
         };
+        self.session.lake.observer.event(&Event::RowsFound { pairs: pairs.rows() });
         let mut planning = self.planning.lock().await;
         let found = Found::read(&mut planning).await?;
         if found.doubled_rows > 0 {
@@ -144,12 +183,12 @@ impl<'a> Run<'a> {
         }
         let (considered, files) = planning.files_considered();
         let touched = found.touched();
+        let live = table.clone().with_only(touched.clone()).live_rows().await?;
         let plan = rewritten(&mut planning, &target, &table, &touched, inserts)?;
         let written = match plan {
             Some(plan) => planning.write(plan, &self.base, &self.request.commit_id).await?,
             None => Written::default(),
         };
-        let live = table.with_only(touched.clone()).live_rows().await?;
         drop(planning);
         let before: u64 = live.values().sum();
         self.report.inserted_rows = (written.rows + found.deleted_rows).saturating_sub(before);
