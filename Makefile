@@ -38,9 +38,10 @@ test-interop: $(VENV_READY)
 	@echo "reading the demo's tables with PyIceberg and DuckDB"
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(VENV)/bin/python tests/interop/run.py
 
-soak: ## Run the long forms of the tests (random kills, large loads)
+soak: ## Run the long forms of the tests (random kills, large loads, 10,000 random statements)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --package northstar-tests --test fault -- --nocapture
+	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --package northstar-tests --test it -- merge_model
 
 bench: $(VENV_READY) ## Load ROWS lab rows (default 5000000) beside PyIceberg and DuckDB
 	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches

@@ -5,15 +5,30 @@
 //! for the ids of the snapshots of `bronze.visit`, `${first_time}` and so on for when they were
 //! committed (RFC 3339, UTC), `${before_second}` for a millisecond before the second, and
 //! `${before_all}` for one before the first.
+//!
+//! Scripts that change rows find `silver.patient`, partitioned by `site`, in three files:
+//!
+//! ```text
+//! id    name  site   weight  visits
+//! 1     Ada   north  60.5    3
+//! 2     Ben   north  70.0    1
+//! 3     Cleo  south  NULL    2
+//! NULL  Dan   south  80.0    0
+//! ```
+//!
+//! and `silver.invoice`, with the columns that [`INVOICE`] says and without rows. A statement that
+//! changes rows gives one row here: how many were inserted, updated and deleted.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, SecondsFormat};
 use northstar_catalog::Error;
-use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession, from_datafusion};
+use northstar_iceberg::merge::{Executed, LakeSession};
+use northstar_iceberg::sql::from_datafusion;
+use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
+use northstar_tests::changes::session;
 use northstar_tests::csv_files::folder;
 use northstar_tests::lab::{Lab, tester};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, strict_column_validator};
@@ -53,8 +68,25 @@ const BATCHES: [&str; 3] = [
     "id,site,at,fee,note\n5,,2024-03-01 12:00:00,1.00,last\n6,north,,,\n",
 ];
 
+/// The columns of `silver.invoice`, and whether each is required.
+const INVOICE: [(&str, DataType, bool); 6] = [
+    ("id", DataType::Int64, true),
+    ("day", DataType::Date32, true),
+    ("amount", DataType::Decimal128(10, 2), false),
+    ("items", DataType::Int32, false),
+    ("paid", DataType::Boolean, false),
+    ("at", DataType::Timestamp(TimeUnit::Microsecond, None), false),
+];
+
+/// Fills `silver.patient`, one partition at a time.
+const PATIENTS: [&str; 3] = [
+    "(1, 'Ada', 'north', 60.5, 3), (2, 'Ben', 'north', 70.0, 1)",
+    "(3, 'Cleo', 'south', CAST(NULL AS DOUBLE), 2)",
+    "(CAST(NULL AS BIGINT), 'Dan', 'south', 80.0, 0)",
+];
+
 /// A session over the lake, as the runner wants it.
-struct Database(SqlSession);
+struct Database(LakeSession);
 
 #[async_trait::async_trait]
 impl AsyncDB for Database {
@@ -62,7 +94,16 @@ impl AsyncDB for Database {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
-        let frame = self.0.query(sql).await?;
+        let frame = match self.0.execute(sql).await? {
+            Executed::Rows(frame) => frame,
+            Executed::Changed(report) => {
+                let counts = [report.inserted_rows, report.updated_rows, report.deleted_rows];
+                return Ok(DBOutput::Rows {
+                    types: vec![DefaultColumnType::Integer; counts.len()],
+                    rows: vec![counts.iter().map(u64::to_string).collect()],
+                });
+            }
+        };
         let types = frame.schema().fields().iter().map(|field| kind(field.data_type())).collect();
         let options = FormatOptions::default().with_null("NULL");
         let mut rows = Vec::new();
@@ -137,14 +178,53 @@ async fn script(file: &str) {
         text = text.replace(&format!("${{{name}}}"), value);
     }
     assert!(!text.contains("${"), "{file} has a variable that is not known");
-    let tables = Arc::new(LakeTables::new(lab.lake.clone(), tester()));
-    let mut runner = Runner::new(|| async {
-        SqlSession::new(SqlOptions::default(), Arc::clone(&tables) as _).map(Database)
-    });
+    run(&lab, &text, file).await;
+}
+
+async fn run(lab: &Lab, text: &str, file: &str) {
+    let mut runner = Runner::new(|| async { Ok(Database(session(lab))) });
     runner.with_column_validator(strict_column_validator);
-    if let Err(error) = runner.run_script_with_name_async(&text, file).await {
+    if let Err(error) = runner.run_script_with_name_async(text, file).await {
         panic!("{error}");
     }
+}
+
+/// Runs a script that changes rows, on a lake of its own.
+async fn changing(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("slt").join(file);
+    let text = std::fs::read_to_string(&path).expect(file);
+    let lab = Lab::new().await;
+    lab.lake.catalog.create_namespace("silver").await.expect("a namespace");
+    let make = async |name: &str, columns: Vec<ColumnDefinition>, partition: &[&str]| {
+        let definition = TableDefinition {
+            columns,
+            partition: partition.iter().map(|field| field.parse().expect("a field")).collect(),
+            ..TableDefinition::default()
+        };
+        let name = name.parse().expect("a name");
+        lab.lake.create_table(&name, &definition, &tester()).await.expect("a table");
+    };
+    let patient = vec![
+        ColumnDefinition::new("id", DataType::Int64),
+        ColumnDefinition::new("name", DataType::Utf8),
+        ColumnDefinition::new("site", DataType::Utf8),
+        ColumnDefinition::new("weight", DataType::Float64),
+        ColumnDefinition::new("visits", DataType::Int64),
+    ];
+    make("silver.patient", patient, &["site"]).await;
+    let invoice = INVOICE.map(|(name, kind, required)| match required {
+        true => ColumnDefinition::new(name, kind).required(),
+        false => ColumnDefinition::new(name, kind),
+    });
+    make("silver.invoice", invoice.into(), &[]).await;
+    for rows in PATIENTS {
+        let sql = format!(
+            "MERGE INTO silver.patient USING (VALUES {rows}) AS s(id, name, site, weight, visits) \
+             ON false WHEN NOT MATCHED THEN INSERT *"
+        );
+        session(&lab).execute(&sql).await.expect("rows");
+    }
+    run(&lab, &text, file).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,4 +250,54 @@ async fn show() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refused() {
     script("refused.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_matched() {
+    changing("merge_matched.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_not_matched() {
+    changing("merge_not_matched.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_by_source() {
+    changing("merge_by_source.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_star() {
+    changing("merge_star.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_null_keys() {
+    changing("merge_null_keys.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_cardinality() {
+    changing("merge_cardinality.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_refused() {
+    changing("merge_refused.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_partition_move() {
+    changing("merge_partition_move.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn update() {
+    changing("update.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delete() {
+    changing("delete.slt").await;
 }

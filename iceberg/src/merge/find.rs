@@ -145,7 +145,7 @@ impl Finding<'_> {
                     new = when(applies, typed).otherwise(new).map_err(from_datafusion)?;
                 }
             }
-            changed = changed.or(binary_expr(new.clone(), Operator::IsDistinctFrom, old));
+            changed = changed.or(differs(&new, old, field.data_type()));
             values.push(new.alias(new_value(*at)));
         }
         let acts = self.list.iter().enumerate();
@@ -267,6 +267,18 @@ pub(super) fn named(name: &str) -> Expr {
 
 fn clause_number(number: usize) -> Expr {
     lit(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Whether a column would get another value than it has. To SQL, 0.0 and -0.0 are equal; what is
+/// set is kept to the bit (M2), so here they differ, and only their reciprocals tell them apart.
+fn differs(new: &Expr, old: Expr, kind: &DataType) -> Expr {
+    let other = binary_expr(new.clone(), Operator::IsDistinctFrom, old.clone());
+    if !kind.is_floating() {
+        return other;
+    }
+    let zero = is_true(new.clone().eq(lit(0.0)));
+    let signs = binary_expr(lit(1.0) / new.clone(), Operator::IsDistinctFrom, lit(1.0) / old);
+    other.or(zero.and(signs))
 }
 
 /// Conditions are evaluated for the choice of a clause and for its values, which must agree.

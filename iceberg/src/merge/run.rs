@@ -149,8 +149,7 @@ impl<'a> Run<'a> {
         let plan = planning.plan(everything(self.statement.with.clone(), factor)).await?;
         let columns: Vec<String> =
             plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let mut seen = HashSet::new();
-        if let Some(twice) = columns.iter().find(|name| !seen.insert(name.as_str())) {
+        if let Some(twice) = twice(&columns) {
             return Err(invalid(format!(
                 "the source has two columns `{twice}`; give one of them an alias"
             )));
@@ -312,6 +311,18 @@ fn table_name(session: &LakeSession, statement: &RowStatement) -> Result<TableNa
             format!("`{}` is not a table's full name; write NAMESPACE.TABLE", statement.target),
         )),
     }
+}
+
+/// A name that two columns of a source have. DataFusion calls the second of two `id` `id:1`, and
+/// `s.id` would silently be the first.
+fn twice(columns: &[String]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    columns.iter().find_map(|name| match name.rsplit_once(':') {
+        Some((first, number)) if number.parse::<usize>().is_ok() && seen.contains(first) => {
+            Some(first)
+        }
+        _ => (!seen.insert(name.as_str())).then_some(name.as_str()),
+    })
 }
 
 /// What the statement calls its source.

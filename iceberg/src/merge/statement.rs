@@ -216,7 +216,7 @@ impl RowStatement {
                     return Err(unsupported(
                         self.verb,
                         &format!("`{subquery}` in a WHEN clause or an assignment"),
-                        "a column of the source that says so: USING (SELECT …, x IN (SELECT …) AS y …)",
+                        "a number: (SELECT count(*) FROM … WHERE …) > 0, here or as a column of the source",
                     ));
                 }
             }

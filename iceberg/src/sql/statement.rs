@@ -3,8 +3,8 @@
 //! Reading statements become a `DataFrame`. Statements that write are recognised twice: by their
 //! first words, so that the answer does not depend on whether their tables exist, and in the
 //! logical plan, which sees what is nested (`WITH … INSERT`, `SELECT … INTO`, `EXPLAIN`).
-//! `INSERT`, `UPDATE`, `DELETE` and `MERGE` will be taken over from the logical plan, before
-//! physical planning; [`check_plan`] is the place where they turn up.
+//! `MERGE`, `UPDATE` and `DELETE` do not come here: a session that changes rows takes them from the
+//! syntax tree before. What is left are their `EXPLAIN` and sessions that only read.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
@@ -103,9 +103,12 @@ fn writing(node: &LogicalPlan) -> Option<&'static str> {
 
 fn refusal(what: &str) -> Error {
     let instead = match what {
-        "INSERT" => "load rows with `northstar load`",
-        "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => {
-            "tables are changed by `northstar load`; SQL only reads them"
+        "INSERT" => {
+            "load rows with `northstar load`, or use MERGE INTO … ON false WHEN NOT MATCHED THEN INSERT *"
+        }
+        "TRUNCATE" => "take all rows away with DELETE, in `northstar sql`",
+        "UPDATE" | "DELETE" | "MERGE" => {
+            "run it by itself in `northstar sql` or `northstar shell`, without EXPLAIN"
         }
         "CREATE" | "DROP" | "ALTER" => {
             "tables are made by `northstar load`; name a subquery with `WITH` where a view is wanted"
