@@ -28,6 +28,11 @@ pub(super) struct StillTrue<'a, 'b> {
 #[async_trait]
 impl Validation for StillTrue<'_, '_> {
     async fn conflict(&self, head: &LakeTable) -> Result<Option<String>> {
+        let planned_on = self.base.metadata().current_snapshot_id();
+        let ancestors = || head.ancestors().map(|snapshot| Some(snapshot.snapshot_id()));
+        if planned_on.is_some() && !ancestors().any(|id| id == planned_on) {
+            return Ok(Some("it was set back to an earlier snapshot".to_string()));
+        }
         let (base, now) = (provider(self.base)?, provider(head)?);
         let (before, after) = (base.live_rows().await?, now.live_rows().await?);
         if before == after {
