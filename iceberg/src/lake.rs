@@ -197,7 +197,7 @@ impl Lake {
 
 /// The metadata with its time set: Apache's builder takes it from the machine, and a snapshot may not
 /// be older than it.
-fn dated(metadata: TableMetadata, now_ms: i64) -> Result<TableMetadata> {
+pub(crate) fn dated(metadata: TableMetadata, now_ms: i64) -> Result<TableMetadata> {
     let failed = |error: serde_json::Error| {
         Error::new(ErrorKind::Internal, "table metadata does not survive JSON").with_source(error)
     };

@@ -10,10 +10,13 @@
 //! A change adds data files, removes some, or both. What it depends on is the caller's to say, by a
 //! [`Validation`] that is asked whenever other commits came between.
 //!
+//! What changes no rows (properties, refs, schema) goes the same way without files: `alter`.
+//!
 //! How a commit ended is a value, [`Outcome`]. A commit carries an id: applied again, it is a no-op
 //! (W2). Files of an attempt that lost are removed; after a lost reply nothing is removed until
 //! re-reading has settled what happened.
 
+mod alter;
 mod change;
 mod manifests;
 mod outcome;
@@ -26,6 +29,7 @@ pub mod summary;
 pub(crate) use publish::lasting_conflict;
 pub(crate) use retry::Backoff;
 
+pub use alter::Altered;
 pub use change::FileChange;
 pub use outcome::Outcome;
 pub use publish::Validation;

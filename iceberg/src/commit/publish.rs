@@ -11,7 +11,7 @@ use super::snapshot::{Staged, stage};
 use super::summary::CommitRequest;
 use crate::observer::Event;
 use crate::table::WriteProperties;
-use crate::{Lake, LakeTable, Result, Retry, storage};
+use crate::{Error, Lake, LakeTable, Result, Retry, storage};
 use northstar_catalog::Swap;
 
 /// What must hold for a change to be put on top of commits that came after it was planned.
@@ -121,6 +121,18 @@ impl Lake {
                 return Ok(Some(Outcome::Conflicted { snapshot_id, reason: gone }));
             }
         };
+        let snapshot_id = staged.snapshot_id.unwrap_or_default();
+        Ok(match self.publish(head, staged).await? {
+            Published::NotCommitted => None,
+            Published::Unknown(error) => Some(Outcome::Unknown(error)),
+            Published::Committed(table) => {
+                Some(Outcome::Committed { table, snapshot_id, attempts })
+            }
+        })
+    }
+
+    /// Moves the pointer from `head` to what was staged, and finds out whether it moved.
+    pub(super) async fn publish(&self, head: &LakeTable, staged: Staged) -> Result<Published> {
         let Staged { snapshot_id, metadata_location, metadata, attempt } = staged;
         // Nothing may fail once the pointer has moved.
         let table = self.opened(head.name(), metadata_location, metadata)?;
@@ -137,18 +149,26 @@ impl Lake {
                 return Err(error);
             }
         };
-        match settled {
+        Ok(match settled {
             Settled::NotCommitted => {
                 storage::discard(&files);
-                Ok(None)
+                Published::NotCommitted
             }
-            Settled::Unknown(error) => Ok(Some(Outcome::Unknown(error))),
+            Settled::Unknown(error) => Published::Unknown(error),
             Settled::Committed => {
                 self.observer.event(&Event::Committed);
-                Ok(Some(Outcome::Committed { table: Box::new(table), snapshot_id, attempts }))
+                Published::Committed(Box::new(table))
             }
-        }
+        })
     }
+}
+
+/// What became of a swap.
+pub(super) enum Published {
+    Committed(Box<LakeTable>),
+    /// It never took effect, and its files are removed.
+    NotCommitted,
+    Unknown(Error),
 }
 
 /// Why a change that was planned on `table` can never be put on `head`, not even planned anew.

@@ -20,14 +20,14 @@ pub(crate) enum Settled {
 
 /// Finds out whether the swap from `head` to `location` took effect.
 ///
-/// The pointer shows `location`, or a later head knows its snapshot, exactly if it did: the same
-/// commit id alone may be that of another writer's attempt. A pointer that still stands at `head`
+/// The pointer shows `location`, or a later head knows it or its snapshot, exactly if it did: the
+/// same commit id alone may be that of another writer's attempt. A pointer that still stands at `head`
 /// proves nothing about a service whose request may be late.
 pub(crate) async fn settle(
     lake: &Lake,
     head: &LakeTable,
     location: &str,
-    snapshot_id: i64,
+    snapshot_id: Option<i64>,
     error: Error,
 ) -> Settled {
     for reading in 0..READINGS {
@@ -35,7 +35,7 @@ pub(crate) async fn settle(
             Ok(pointer) if pointer.metadata_location == location => return Settled::Committed,
             Ok(pointer) if pointer.metadata_location != head.metadata_location() => {
                 match lake.reload(head).await {
-                    Ok(now) if now.metadata().snapshot_by_id(snapshot_id).is_some() => {
+                    Ok(now) if knows(&now, location, snapshot_id) => {
                         return Settled::Committed;
                     }
                     Ok(now) if now.metadata_location() != head.metadata_location() => {
@@ -57,4 +57,11 @@ pub(crate) async fn settle(
         .with_context("table", head.name())
         .with_source(error),
     )
+}
+
+/// Whether a later head comes after the metadata file at `location`.
+fn knows(head: &LakeTable, location: &str, snapshot_id: Option<i64>) -> bool {
+    let metadata = head.metadata();
+    snapshot_id.is_some_and(|id| metadata.snapshot_by_id(id).is_some())
+        || metadata.metadata_log().iter().any(|entry| entry.metadata_file == location)
 }

@@ -25,7 +25,8 @@ pub(crate) struct Attempt {
 
 /// What an attempt would publish.
 pub(crate) struct Staged {
-    pub(crate) snapshot_id: i64,
+    /// The snapshot that is new; `None` if none is.
+    pub(crate) snapshot_id: Option<i64>,
     pub(crate) metadata_location: String,
     pub(crate) metadata: TableMetadata,
     pub(crate) attempt: Attempt,
@@ -75,21 +76,29 @@ pub(crate) async fn stage(
     properties.extend(request.entries()?);
     let summary = Summary { operation: change.operation(), additional_properties: properties };
     let snapshot = snapshot(lake, head, snapshot_id, list_location, summary)?;
-    let location = head.metadata_location();
-    let defect = |error: iceberg::Error| {
-        Error::new(ErrorKind::Internal, "the new snapshot does not fit the table")
-            .with_context("table", head.name())
-            .with_source(error)
-    };
     let next = metadata
         .clone()
-        .into_builder(Some(location.to_string()))
+        .into_builder(Some(head.metadata_location().to_string()))
         .set_branch_snapshot(snapshot, MAIN_BRANCH)
         .and_then(|builder| builder.build())
-        .map_err(defect)?
+        .map_err(|error| unfit(head, error))?
         .metadata;
-    let next_location = MetadataLocation::from_str(location)
-        .map_err(defect)?
+    let added = change.added.iter().map(|file| file.file_path().to_string()).collect();
+    stage_metadata(lake, head, next, Some(snapshot_id), attempt, added).await.map(Ok)
+}
+
+/// Writes the metadata file that follows `head`'s, and brings it and the files that it is the first
+/// to refer to to disk.
+pub(crate) async fn stage_metadata(
+    lake: &Lake,
+    head: &LakeTable,
+    next: TableMetadata,
+    snapshot_id: Option<i64>,
+    mut attempt: Attempt,
+    added: Vec<String>,
+) -> Result<Staged> {
+    let next_location = MetadataLocation::from_str(head.metadata_location())
+        .map_err(|error| unfit(head, error))?
         .with_next_version()
         .with_new_metadata(&next);
     let metadata_location = next_location.to_string();
@@ -99,7 +108,7 @@ pub(crate) async fn stage(
         .map_err(|error| written("a metadata file", &metadata_location, error))?;
 
     let mut durable = attempt.artifacts.clone();
-    durable.extend(change.added.iter().map(|file| file.file_path().to_string()));
+    durable.extend(added);
     tokio::task::spawn_blocking(move || storage::make_durable(&durable)).await.map_err(
         |error| {
             Error::new(ErrorKind::Internal, "bringing files to disk was broken off")
@@ -107,7 +116,14 @@ pub(crate) async fn stage(
         },
     )??;
     lake.observer.event(&Event::MetadataWritten);
-    Ok(Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt }))
+    Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt })
+}
+
+/// The error for metadata that Apache's builder does not take.
+pub(crate) fn unfit(head: &LakeTable, error: iceberg::Error) -> Error {
+    Error::new(ErrorKind::Internal, "the change does not fit the table's metadata")
+        .with_context("table", head.name())
+        .with_source(error)
 }
 
 async fn write_list(
@@ -138,8 +154,25 @@ fn snapshot(
     summary: Summary,
 ) -> Result<Snapshot> {
     let metadata = head.metadata();
+    let now_ms = next_ms(lake, head)?;
+    Ok(Snapshot::builder()
+        .with_snapshot_id(snapshot_id)
+        .with_parent_snapshot_id(metadata.current_snapshot_id())
+        .with_sequence_number(metadata.next_sequence_number())
+        .with_schema_id(metadata.current_schema_id())
+        .with_timestamp_ms(now_ms)
+        .with_manifest_list(manifest_list)
+        .with_summary(summary)
+        .build())
+}
+
+/// The time of the next change of a table: now, or a millisecond after the last (design decision 2).
+///
+/// # Errors
+/// `InvalidInput` if this machine's clock is far behind the table.
+pub(crate) fn next_ms(lake: &Lake, head: &LakeTable) -> Result<i64> {
     let now_ms = lake.clock.now_ms();
-    let last_ms = metadata.last_updated_ms();
+    let last_ms = head.metadata().last_updated_ms();
     if last_ms - now_ms > MOST_BEHIND_MS {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -150,13 +183,5 @@ fn snapshot(
         )
         .with_context("table", head.name()));
     }
-    Ok(Snapshot::builder()
-        .with_snapshot_id(snapshot_id)
-        .with_parent_snapshot_id(metadata.current_snapshot_id())
-        .with_sequence_number(metadata.next_sequence_number())
-        .with_schema_id(metadata.current_schema_id())
-        .with_timestamp_ms(now_ms.max(last_ms + 1))
-        .with_manifest_list(manifest_list)
-        .with_summary(summary)
-        .build())
+    Ok(now_ms.max(last_ms + 1))
 }
