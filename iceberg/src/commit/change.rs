@@ -2,32 +2,57 @@
 
 use std::collections::HashSet;
 
-use iceberg::spec::{DataFile, Operation};
+use iceberg::spec::{DataFile, MAIN_BRANCH, Operation};
+
+/// A file of position deletes, and the partition spec of the data file that it is about.
+#[derive(Debug, Clone)]
+pub struct DeleteFile {
+    /// The id of the spec, by which the file's partition is read.
+    pub spec_id: i32,
+    /// The file.
+    pub file: DataFile,
+}
 
 /// Files that a snapshot adds and takes away.
 #[derive(Debug, Clone, Default)]
 pub struct FileChange {
     /// Data files that nobody refers to yet, written for the table's current schema and spec.
     pub added: Vec<DataFile>,
-    /// The paths of data files that are alive in the parent, and will not be. Position deletes that
-    /// refer to one of them alone go with it.
+    /// Delete files that nobody refers to yet.
+    pub added_deletes: Vec<DeleteFile>,
+    /// The paths of files, of data or of deletes, that are alive in the parent and will not be.
+    /// Position deletes that refer to a removed data file alone go with it.
     pub removed: HashSet<String>,
+    /// What the snapshot's summary calls it, if not what follows from the files: `replace` for a
+    /// change that leaves the rows as they are.
+    pub operation: Option<Operation>,
+    /// The branch that it is committed to; `main` if none is given.
+    pub branch: Option<String>,
 }
 
 impl FileChange {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.added_deletes.is_empty() && self.removed.is_empty()
+    }
+
+    /// The branch that it is committed to.
+    pub fn branch(&self) -> &str {
+        self.branch.as_deref().unwrap_or(MAIN_BRANCH)
     }
 
     /// The operation that the snapshot's summary names.
     ///
     /// Source: <https://iceberg.apache.org/spec/#snapshots>
     pub fn operation(&self) -> Operation {
-        match (self.added.is_empty(), self.removed.is_empty()) {
-            (_, true) => Operation::Append,
-            (true, false) => Operation::Delete,
-            (false, false) => Operation::Overwrite,
+        if let Some(operation) = &self.operation {
+            return operation.clone();
+        }
+        let takes = !self.removed.is_empty() || !self.added_deletes.is_empty();
+        match (self.added.is_empty(), takes) {
+            (_, false) => Operation::Append,
+            (true, true) => Operation::Delete,
+            (false, true) => Operation::Overwrite,
         }
     }
 }

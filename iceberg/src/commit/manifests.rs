@@ -1,14 +1,15 @@
 //! The manifests of a new snapshot: those of its parent, rewritten where a file goes, and one for
 //! the files that come.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use iceberg::spec::{
     DataContentType, DataFile, Manifest, ManifestContentType, ManifestEntryRef, ManifestFile,
-    ManifestWriter, ManifestWriterBuilder, PartitionSpecRef,
+    ManifestWriter, ManifestWriterBuilder, PartitionSpecRef, SnapshotRef,
 };
 
+use super::change::DeleteFile;
 use super::snapshot::Attempt;
 use crate::lake::{damaged, written};
 use crate::scan::only_data_file;
@@ -49,14 +50,18 @@ impl<'a> Manifests<'a> {
         }
     }
 
-    /// Takes the manifests of the head: as they are where no file goes, else written anew without
+    /// Takes the manifests of the parent: as they are where no file goes, else written anew without
     /// the files in `removed` and the position deletes of those alone. Gives a reason if a file
-    /// is not alive in the head.
+    /// is not alive in the parent.
     ///
     /// # Errors
     /// `Damaged` for a manifest that cannot be read; storage errors.
-    pub(super) async fn carry_over(&mut self, removed: &HashSet<String>) -> Result<Option<String>> {
-        let Some(snapshot) = self.head.metadata().current_snapshot() else {
+    pub(super) async fn carry_over(
+        &mut self,
+        parent: Option<&SnapshotRef>,
+        removed: &HashSet<String>,
+    ) -> Result<Option<String>> {
+        let Some(snapshot) = parent else {
             return Ok(missing(removed, 0));
         };
         let list = self.head.inner().manifest_list_reader(snapshot).load().await;
@@ -78,13 +83,12 @@ impl<'a> Manifests<'a> {
                 damaged("a manifest", &file.manifest_path, self.head.name(), error)
             })?;
             let goes = |entry: &ManifestEntryRef| goes(entry, removed);
-            let hits = manifest.entries().iter().filter(|entry| goes(entry)).count();
-            if hits == 0 {
+            let hits = manifest.entries().iter().filter(|entry| goes(entry));
+            let named = hits.clone().filter(|entry| removed.contains(entry.file_path()));
+            found += named.count();
+            if hits.count() == 0 {
                 self.list.push(file);
                 continue;
-            }
-            if file.content == ManifestContentType::Data {
-                found += hits;
             }
             self.rewrite(&file, &manifest, goes).await?;
         }
@@ -148,6 +152,35 @@ impl<'a> Manifests<'a> {
         Ok(())
     }
 
+    /// Adds a manifest of delete files for each partition spec that some are of.
+    ///
+    /// # Errors
+    /// `Internal` for a spec that the table does not have; storage errors.
+    pub(super) async fn add_deletes(&mut self, files: &[DeleteFile]) -> Result<()> {
+        let metadata = self.head.metadata();
+        let specs: BTreeSet<i32> = files.iter().map(|delete| delete.spec_id).collect();
+        for spec_id in specs {
+            let spec = metadata.partition_spec_by_id(spec_id).ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "a delete file is of a partition spec that is not")
+            })?;
+            let location = self.location();
+            let failed = |error| written("a manifest", &location, error);
+            let mut manifest = ManifestWriterBuilder::new(
+                self.lake.file_io().new_output(&location).map_err(failed)?,
+                Some(self.snapshot_id),
+                Arc::clone(metadata.current_schema()),
+                spec.as_ref().clone(),
+            )
+            .build_v2_deletes();
+            for delete in files.iter().filter(|delete| delete.spec_id == spec_id) {
+                let sequence = metadata.next_sequence_number();
+                manifest.add_file(delete.file.clone(), sequence).map_err(failed)?;
+            }
+            self.list.push(manifest.write_manifest_file().await.map_err(failed)?);
+        }
+        Ok(())
+    }
+
     /// A writer with the schema and spec that a manifest was written with.
     fn writer(
         &mut self,
@@ -185,13 +218,9 @@ fn goes(entry: &ManifestEntryRef, removed: &HashSet<String>) -> bool {
         return false;
     }
     let file = entry.data_file();
-    match file.content_type() {
-        DataContentType::Data => removed.contains(file.file_path()),
-        DataContentType::PositionDeletes => {
-            only_data_file(file).is_some_and(|path| removed.contains(&path))
-        }
-        DataContentType::EqualityDeletes => false,
-    }
+    let dangling = || only_data_file(file).is_some_and(|path| removed.contains(&path));
+    removed.contains(file.file_path())
+        || (file.content_type() == DataContentType::PositionDeletes && dangling())
 }
 
 fn missing(removed: &HashSet<String>, found: usize) -> Option<String> {

@@ -30,7 +30,7 @@ pub(crate) use publish::lasting_conflict;
 pub(crate) use retry::Backoff;
 
 pub use alter::Altered;
-pub use change::FileChange;
+pub use change::{DeleteFile, FileChange};
 pub use outcome::Outcome;
 pub use publish::Validation;
 pub use summary::{CommitRequest, RunContext};

@@ -49,7 +49,8 @@ impl Lake {
         self.commit(table, &change, request, &Anywhere).await
     }
 
-    /// Makes a change, planned on `table`, one snapshot on the table's head.
+    /// Makes a change, planned on `table`, one snapshot on the head of its branch. A branch that is
+    /// not there begins at the current snapshot.
     ///
     /// Tried again while other writers come first, as the table's `commit.retry.*` properties say
     /// and as long as `validation` allows. An empty change makes no snapshot. Whatever the outcome
@@ -72,15 +73,16 @@ impl Lake {
         let mut backoff = Backoff::new(&properties, self.ids.as_ref());
         loop {
             let head = self.reload(table).await?;
-            if let Some(snapshot_id) = head.snapshot_of_commit(&request.commit_id) {
+            let branch = change.branch();
+            if let Some(snapshot_id) = head.snapshot_of_commit_on(branch, &request.commit_id) {
                 return Ok(Outcome::AlreadyCommitted { snapshot_id });
             }
             if change.is_empty() {
                 return Ok(Outcome::Unchanged);
             }
-            let snapshot_id = head.metadata().current_snapshot_id();
-            let mut reason = conflict(table, &head, request);
-            if reason.is_none() && snapshot_id != table.metadata().current_snapshot_id() {
+            let snapshot_id = head_id(&head, branch);
+            let mut reason = conflict(table, &head, request, branch);
+            if reason.is_none() && snapshot_id != head_id(table, branch) {
                 reason = validation.conflict(&head).await?;
             }
             if let Some(reason) = reason {
@@ -98,7 +100,7 @@ impl Lake {
                 return match failure {
                     Some(error) => Err(error),
                     None => Ok(Outcome::Conflicted {
-                        snapshot_id: head.metadata().current_snapshot_id(),
+                        snapshot_id,
                         reason: format!("other commits came first {attempts} times"),
                     }),
                 };
@@ -117,7 +119,7 @@ impl Lake {
         let staged = match stage(self, head, change, request).await? {
             Ok(staged) => staged,
             Err(gone) => {
-                let snapshot_id = head.metadata().current_snapshot_id();
+                let snapshot_id = head_id(head, change.branch());
                 return Ok(Some(Outcome::Conflicted { snapshot_id, reason: gone }));
             }
         };
@@ -171,21 +173,33 @@ pub(super) enum Published {
     Unknown(Error),
 }
 
+/// The head of a branch, or where it would begin.
+fn head_id(table: &LakeTable, branch: &str) -> Option<i64> {
+    let head = table.head_of(branch).or_else(|| table.metadata().current_snapshot());
+    head.map(|snapshot| snapshot.snapshot_id())
+}
+
 /// Why a change that was planned on `table` can never be put on `head`, not even planned anew.
 pub(crate) fn lasting_conflict(
     table: &LakeTable,
     head: &LakeTable,
     request: &CommitRequest,
+    branch: &str,
 ) -> Option<String> {
     if table.metadata().uuid() != head.metadata().uuid() {
         return Some("the table was dropped and made again".to_string());
     }
     let (key, expected) = request.expect.as_ref()?;
-    (head.inherited_summary(key) != expected.as_deref()).then(|| format!("{key} moved"))
+    (head.inherited_summary_on(branch, key) != expected.as_deref()).then(|| format!("{key} moved"))
 }
 
 /// Why the head no longer takes files that were written for `table`, if so.
-fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Option<String> {
+fn conflict(
+    table: &LakeTable,
+    head: &LakeTable,
+    request: &CommitRequest,
+    branch: &str,
+) -> Option<String> {
     let (before, now) = (table.metadata(), head.metadata());
     if before.uuid() == now.uuid() {
         if before.current_schema_id() != now.current_schema_id() {
@@ -195,5 +209,5 @@ fn conflict(table: &LakeTable, head: &LakeTable, request: &CommitRequest) -> Opt
             return Some("its partition spec changed".to_string());
         }
     }
-    lasting_conflict(table, head, request)
+    lasting_conflict(table, head, request, branch)
 }

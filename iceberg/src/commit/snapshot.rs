@@ -3,9 +3,7 @@
 use std::str::FromStr;
 
 use iceberg::MetadataLocation;
-use iceberg::spec::{
-    MAIN_BRANCH, ManifestFile, ManifestListWriter, Snapshot, Summary, TableMetadata,
-};
+use iceberg::spec::{ManifestFile, ManifestListWriter, Snapshot, Summary, TableMetadata};
 
 use super::change::FileChange;
 use super::manifests::Manifests;
@@ -58,32 +56,37 @@ pub(crate) async fn stage(
     let snapshot_id = lake.ids.positive_i64();
     let attempt_id = lake.ids.uuid();
     let folder = format!("{}/metadata", head.location());
+    let parent = head.head_of(change.branch()).or_else(|| metadata.current_snapshot());
     let mut manifests = Manifests::new(lake, head, snapshot_id, format!("{folder}/{attempt_id}"));
-    let carried = manifests.carry_over(&change.removed).await?;
+    let carried = manifests.carry_over(parent, &change.removed).await?;
     if let Some(gone) = carried {
         return Ok(Err(gone));
     }
     manifests.add(&change.added).await?;
+    manifests.add_deletes(&change.added_deletes).await?;
     let Manifests { list, mut attempt, removed, .. } = manifests;
 
     let list_location = format!("{folder}/snap-{snapshot_id}-0-{attempt_id}.avro");
     attempt.artifacts.push(list_location.clone());
-    write_list(lake, head, snapshot_id, &list_location, list).await?;
+    let parent_id = parent.map(|parent| parent.snapshot_id());
+    write_list(lake, head, (snapshot_id, parent_id), &list_location, list).await?;
     lake.observer.event(&Event::ManifestsWritten);
 
-    let parent = metadata.current_snapshot().map(|snapshot| snapshot.summary());
-    let mut properties = summary::counts(&change.added, &removed, metadata, parent);
+    let totals = parent.map(|parent| parent.summary());
+    let mut properties = summary::counts(change, &removed, metadata, totals);
     properties.extend(request.entries()?);
     let summary = Summary { operation: change.operation(), additional_properties: properties };
-    let snapshot = snapshot(lake, head, snapshot_id, list_location, summary)?;
+    let snapshot = snapshot(lake, head, (snapshot_id, parent_id), list_location, summary)?;
     let next = metadata
         .clone()
         .into_builder(Some(head.metadata_location().to_string()))
-        .set_branch_snapshot(snapshot, MAIN_BRANCH)
+        .set_branch_snapshot(snapshot, change.branch())
         .and_then(|builder| builder.build())
         .map_err(|error| unfit(head, error))?
         .metadata;
-    let added = change.added.iter().map(|file| file.file_path().to_string()).collect();
+    let deletes = change.added_deletes.iter().map(|delete| &delete.file);
+    let added = change.added.iter().chain(deletes).map(|file| file.file_path().to_string());
+    let added = added.collect();
     stage_metadata(lake, head, next, Some(snapshot_id), attempt, added).await.map(Ok)
 }
 
@@ -129,7 +132,7 @@ pub(crate) fn unfit(head: &LakeTable, error: iceberg::Error) -> Error {
 async fn write_list(
     lake: &Lake,
     head: &LakeTable,
-    snapshot_id: i64,
+    (snapshot_id, parent_id): (i64, Option<i64>),
     location: &str,
     manifests: Vec<ManifestFile>,
 ) -> Result<()> {
@@ -139,7 +142,7 @@ async fn write_list(
     let mut list = ManifestListWriter::v2(
         output.writer().await.map_err(failed)?,
         snapshot_id,
-        metadata.current_snapshot_id(),
+        parent_id,
         metadata.next_sequence_number(),
     );
     list.add_manifests(manifests.into_iter()).map_err(failed)?;
@@ -149,7 +152,7 @@ async fn write_list(
 fn snapshot(
     lake: &Lake,
     head: &LakeTable,
-    snapshot_id: i64,
+    (snapshot_id, parent_id): (i64, Option<i64>),
     manifest_list: String,
     summary: Summary,
 ) -> Result<Snapshot> {
@@ -157,7 +160,7 @@ fn snapshot(
     let now_ms = next_ms(lake, head)?;
     Ok(Snapshot::builder()
         .with_snapshot_id(snapshot_id)
-        .with_parent_snapshot_id(metadata.current_snapshot_id())
+        .with_parent_snapshot_id(parent_id)
         .with_sequence_number(metadata.next_sequence_number())
         .with_schema_id(metadata.current_schema_id())
         .with_timestamp_ms(now_ms)

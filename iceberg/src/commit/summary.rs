@@ -8,6 +8,7 @@ use iceberg::spec::{
     DataFile, PartitionSpecRef, SchemaRef, SnapshotSummaryCollector, Summary, TableMetadata,
 };
 
+use super::change::FileChange;
 use crate::{Error, ErrorKind, Result};
 
 /// The id that makes a commit a no-op when it is repeated.
@@ -84,15 +85,19 @@ impl CommitRequest {
 /// The counts of added and removed files, and the running totals of the table. Each removed file
 /// comes with the partition spec of its manifest.
 pub(crate) fn counts(
-    added: &[DataFile],
+    change: &FileChange,
     removed: &[(DataFile, PartitionSpecRef)],
     metadata: &TableMetadata,
     parent: Option<&Summary>,
 ) -> HashMap<String, String> {
     let (schema, spec) = (metadata.current_schema(), metadata.default_partition_spec());
     let mut collector = SnapshotSummaryCollector::default();
-    for file in added {
+    for file in &change.added {
         collector.add_file(file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
+    }
+    for delete in &change.added_deletes {
+        let spec = metadata.partition_spec_by_id(delete.spec_id).unwrap_or(spec);
+        collector.add_file(&delete.file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
     }
     for (file, spec) in removed {
         collector.remove_file(file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));

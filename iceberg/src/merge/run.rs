@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use iceberg::spec::MAIN_BRANCH;
 use tokio::sync::Mutex;
 
 use super::cardinality;
@@ -122,7 +123,7 @@ impl<'a> Run<'a> {
     /// Makes the table as it is now the one that is changed, whatever its schema is by now.
     async fn take_up(&mut self) -> Result<()> {
         let head = self.session.lake.reload(&self.base).await?;
-        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request) {
+        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request, MAIN_BRANCH) {
             let snapshot_id = head.metadata().current_snapshot_id();
             Outcome::Conflicted { snapshot_id, reason }.settled()?;
         }
@@ -209,7 +210,7 @@ impl<'a> Run<'a> {
         removed: HashSet<String>,
         found: Found,
     ) -> Result<Outcome> {
-        let change = FileChange { added: written.files.clone(), removed };
+        let change = FileChange { added: written.files.clone(), removed, ..FileChange::default() };
         let validation =
             StillTrue { run: self, base: &self.base, target, matched: found.matched() };
         let request = CommitRequest { summary: self.summary(), ..self.request.clone() };

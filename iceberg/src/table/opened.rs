@@ -1,6 +1,6 @@
 //! A table at the metadata it was opened with.
 
-use iceberg::spec::{Snapshot, TableMetadata};
+use iceberg::spec::{MAIN_BRANCH, Snapshot, SnapshotRef, TableMetadata};
 use iceberg::table::Table;
 
 use crate::{Error, ErrorKind, Result, TableName};
@@ -41,15 +41,34 @@ impl LakeTable {
     /// The value of a summary property in the nearest ancestor of the current snapshot that has it:
     /// how watermarks and sequences are kept (a rollback takes them back with the rows).
     pub fn inherited_summary(&self, key: &str) -> Option<&str> {
-        self.ancestors().find_map(|snapshot| {
+        self.inherited_summary_on(MAIN_BRANCH, key)
+    }
+
+    /// The same on a branch.
+    pub fn inherited_summary_on(&self, branch: &str, key: &str) -> Option<&str> {
+        self.ancestors_on(branch).find_map(|snapshot| {
             snapshot.summary().additional_properties.get(key).map(String::as_str)
         })
     }
 
+    /// The snapshot that a branch or tag names. `main` is the current one.
+    pub fn head_of(&self, branch: &str) -> Option<&SnapshotRef> {
+        let metadata = self.inner.metadata();
+        match branch {
+            MAIN_BRANCH => metadata.current_snapshot(),
+            other => metadata.snapshot_for_ref(other),
+        }
+    }
+
     /// The current snapshot, then its parent, and so on as far as they are kept.
     pub fn ancestors(&self) -> impl Iterator<Item = &Snapshot> {
+        self.ancestors_on(MAIN_BRANCH)
+    }
+
+    /// The same from the head of a branch.
+    pub fn ancestors_on(&self, branch: &str) -> impl Iterator<Item = &Snapshot> {
         let metadata = self.inner.metadata();
-        std::iter::successors(metadata.current_snapshot(), |snapshot| {
+        std::iter::successors(self.head_of(branch), |snapshot| {
             metadata.snapshot_by_id(snapshot.parent_snapshot_id()?)
         })
         .map(AsRef::as_ref)
@@ -57,8 +76,13 @@ impl LakeTable {
 
     /// The ancestor that was committed with `commit_id`, if there is one (W2).
     pub fn snapshot_of_commit(&self, commit_id: &str) -> Option<i64> {
+        self.snapshot_of_commit_on(MAIN_BRANCH, commit_id)
+    }
+
+    /// The same on a branch.
+    pub fn snapshot_of_commit_on(&self, branch: &str, commit_id: &str) -> Option<i64> {
         let key = crate::commit::summary::COMMIT_ID;
-        self.ancestors()
+        self.ancestors_on(branch)
             .find(|snapshot| {
                 snapshot.summary().additional_properties.get(key).is_some_and(|id| id == commit_id)
             })
