@@ -13,14 +13,16 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 
+use super::delete::{DeleteExec, DeleteTask};
 use super::keep::{KeepExec, Kept, ROW_COLUMN, column_name};
 use super::run::{OWN_TARGET, own};
 use super::scratch::Scratch;
 use super::session::LakeSession;
-use super::write::{WriteExec, WriteTask, described};
+use super::write::{WriteExec, WriteTask, described, files_of};
+use crate::commit::DeleteFile;
 use crate::scan::{FILE_COLUMN, IcebergTable, iceberg_scan};
 use crate::sql::{Prepared, from_datafusion};
-use crate::write::Written;
+use crate::write::{DeletesOf, Written};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
 
 /// The tables of a statement, and what runs its queries.
@@ -136,6 +138,27 @@ impl<'a> Planning<'a> {
         let write = Arc::new(WriteExec::new(single(plan), task));
         let given = self.session.engine.collect(write, state.task_ctx()).await?;
         described(table.metadata(), &given)
+    }
+
+    /// Deletes the rows at the addresses that a plan gives from `files`; the files of deletes.
+    pub(super) async fn delete(
+        &self,
+        plan: LogicalPlan,
+        table: &LakeTable,
+        commit_id: &str,
+        files: Vec<DeletesOf>,
+    ) -> Result<Vec<DeleteFile>> {
+        let (plan, state) = self.physical(&plan).await?;
+        let task = DeleteTask {
+            metadata: table.inner().metadata_ref(),
+            commit_id: commit_id.to_string(),
+            files: Arc::new(files),
+            ids: Arc::clone(&self.session.lake.ids),
+        };
+        let delete = Arc::new(DeleteExec::new(single(plan), task));
+        let given = self.session.engine.collect(delete, state.task_ctx()).await?;
+        let files = files_of(table.metadata(), &given)?;
+        Ok(files.into_iter().map(|(spec_id, file)| DeleteFile { spec_id, file }).collect())
     }
 
     /// Files of the target that the pairs were looked for in, and all of them.
