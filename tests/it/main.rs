@@ -13,6 +13,7 @@ mod cluster;
 mod commits;
 mod engines;
 mod loads;
+mod merge_conflicts;
 mod merge_model;
 mod merges;
 mod remote_scan;

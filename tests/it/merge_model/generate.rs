@@ -83,11 +83,12 @@ impl Maker<'_> {
                 lists = [self.clauses(0, 75), self.clauses(1, 60), self.clauses(2, 30)];
             }
             let [matched, not_matched, by_source] = lists;
-            return Statement::Merge { source, on: self.on(), matched, not_matched, by_source };
+            let on = self.on(by_source.is_empty());
+            return Statement::Merge { source, on, matched, not_matched, by_source };
         }
         let other = self.random.chance(20).then(|| self.source());
         let filter = match &other {
-            Some(_) => Some(self.on()),
+            Some(_) => Some(self.on(true)),
             None => self.random.chance(92).then(|| self.filter()),
         };
         let action = match self.random.chance(60) {
@@ -129,14 +130,23 @@ impl Maker<'_> {
         Source { form, order, rows }
     }
 
-    fn on(&mut self) -> Condition {
+    /// `ON`. Subqueries about the target cannot be planned beside WHEN NOT MATCHED BY SOURCE.
+    fn on(&mut self, subqueries: bool) -> Condition {
         let equal = |at| {
             let columns = (Expr::Column(Side::Target, at), Expr::Column(Side::Source, at));
             Condition::Compare("=", columns.0, columns.1)
         };
         let both = |left, right| Condition::Both(Box::new(left), Box::new(right));
         let key = equal(KEY);
-        match self.random.below(12) {
+        let in_table = |negated| Condition::InTable {
+            expr: Expr::Column(Side::Target, NUMBER),
+            column: KEY,
+            number: NUMBER,
+            least: 2,
+            negated,
+        };
+        match self.random.below(14) {
+            12 if subqueries => both(key, in_table(self.random.chance(30))),
             0 => both(key, equal(1)),
             1 => both(key, equal(2)),
             2 => both(equal(1), equal(2)),

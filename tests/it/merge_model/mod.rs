@@ -205,11 +205,20 @@ async fn cases(seed: u64, count: usize, merge_percent: usize, wide: bool) -> See
     seen
 }
 
+// In two parts, so that two cores share them.
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn m1_m2_m3_merges_do_what_the_model_does() {
-    let seen = cases(1, 600, 100, false).await;
-    assert!(seen.refused > 20 && seen.unchanged > 20 && seen.inserted_only > 20, "{seen:?}");
-    assert!(seen.changed > 200, "{seen:?}");
+    let seen = cases(1, 320, 100, false).await;
+    assert!(seen.refused > 10 && seen.unchanged > 10 && seen.inserted_only > 10, "{seen:?}");
+    assert!(seen.changed > 120, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn m1_m2_m3_further_merges_do_what_the_model_does() {
+    let seen = cases(4, 280, 100, false).await;
+    assert!(seen.refused > 10 && seen.unchanged > 10 && seen.inserted_only > 10, "{seen:?}");
+    assert!(seen.changed > 100, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
