@@ -11,7 +11,7 @@ use super::snapshot::{Staged, stage};
 use super::summary::CommitRequest;
 use crate::observer::Event;
 use crate::table::WriteProperties;
-use crate::{Lake, LakeTable, Result, Retry, storage};
+use crate::{Error, ErrorKind, Lake, LakeTable, Result, Retry, storage};
 use northstar_catalog::Swap;
 
 /// What must hold for a change to be put on top of commits that came after it was planned.
@@ -57,9 +57,9 @@ impl Lake {
     /// remove them. A file to be removed that is no longer alive is a conflict.
     ///
     /// # Errors
-    /// `InvalidInput` for a clock far behind the table; `Unavailable` (retry) if the catalog stays
-    /// locked; `Damaged` for a manifest list that cannot be read; storage errors. In each of them
-    /// nothing has changed.
+    /// `Conflict` if other commits come first too often; `InvalidInput` for a clock far behind the
+    /// table; `Unavailable` (retry) if the catalog stays locked; `Damaged` for a manifest list that
+    /// cannot be read; storage errors. In each of them nothing has changed.
     pub async fn commit(
         &self,
         table: &LakeTable,
@@ -95,13 +95,7 @@ impl Lake {
             };
             self.observer.event(&Event::Retried { attempts });
             if !backoff.wait().await {
-                return match failure {
-                    Some(error) => Err(error),
-                    None => Ok(Outcome::Conflicted {
-                        snapshot_id: head.metadata().current_snapshot_id(),
-                        reason: format!("other commits came first {attempts} times"),
-                    }),
-                };
+                return Err(failure.unwrap_or_else(|| overtaken(&head, attempts)));
             }
         }
     }
@@ -149,6 +143,11 @@ impl Lake {
             }
         }
     }
+}
+
+fn overtaken(head: &LakeTable, attempts: u32) -> Error {
+    let text = format!("other commits came first {attempts} times; run the job again");
+    Error::new(ErrorKind::Conflict, text).with_context("table", head.name())
 }
 
 /// Why a change that was planned on `table` can never be put on `head`, not even planned anew.
