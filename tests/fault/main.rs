@@ -8,6 +8,7 @@
     reason = "these are tests throughout: what fails in them fails the test"
 )]
 
+mod alter;
 mod child;
 mod contents;
 mod damage;
@@ -21,6 +22,7 @@ mod merge_races;
 mod merge_replies;
 mod merge_schema;
 mod merge_storage;
+mod merge_waits;
 mod merged;
 mod merging;
 mod observers;

@@ -12,17 +12,13 @@ use datafusion::common::Result as DFResult;
 use datafusion::datasource::{MemTable, TableType};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
-use northstar_catalog::ErrorKind;
-use northstar_catalog::faulty::{Fault, FaultyCatalog};
 use northstar_iceberg::Lake;
 
 use super::meeting::{Meeting, change};
-use super::merging::session;
-use super::observers::{Each, Recorder, blocking};
 use super::race_pairs::{Row, append};
 
 /// Changes one row, in the file of rows 0, 2 and 4, and inserts another one.
-const MERGE: &str = "MERGE INTO bronze.t AS t USING (VALUES (2, 7), (70, 8)) AS s(id, n) \
+pub(crate) const MERGE: &str = "MERGE INTO bronze.t AS t USING (VALUES (2, 7), (70, 8)) AS s(id, n) \
     ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = t.n + s.n \
     WHEN NOT MATCHED THEN INSERT (id, site, n) VALUES (s.id, 's0', s.n)";
 
@@ -185,36 +181,4 @@ async fn m5_a_source_that_reads_the_target_is_read_again() {
         assert_eq!(report.rounds, 2);
         meeting.holds(source, |rows| rows[2].2 = rows[2].2 * 3 + 1).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m5_endless_conflicts_end_with_the_retries_and_leave_no_files() {
-    let meeting = Meeting::new().await;
-    let other = meeting.place.lake(2).await;
-    let observer = Arc::new(Each::new("MetadataWritten", move || {
-        let other = other.clone();
-        blocking(async move {
-            change(&other, "UPDATE bronze.t SET n = n + 1 WHERE id = 2").await;
-        });
-    }));
-    let error = meeting.run(MERGE, [].into(), observer).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    assert!(error.to_string().contains("another writer"), "{error}");
-    // Once and the four retries of the table's properties.
-    meeting.holds("the other writer's", |rows| rows[2].2 += 5).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m5_a_pointer_that_always_moves_first_ends_with_the_retries_and_leaves_no_files() {
-    let meeting = Meeting::new().await;
-    let recorder = Arc::new(Recorder::default());
-    let lake = meeting.place.observed(1, Arc::clone(&recorder) as _).await;
-    let catalog = Arc::new(FaultyCatalog::new(Arc::clone(&lake.catalog)));
-    catalog.on_swap((0..5).map(|_| Fault::Stale));
-    let lake = Lake { catalog: Arc::clone(&catalog) as _, ..lake };
-    let changed = session(&lake).change(MERGE, [].into(), Default::default()).await;
-    let error = changed.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    assert_eq!((catalog.unplayed(), recorder.count("RowsFound")), (0, 1), "{error}");
-    meeting.holds("untouched", |_| ()).await;
 }

@@ -1,43 +1,22 @@
 //! A table that becomes another one while a statement changes it: the statement is planned anew for
 //! what it is by then, or ends with an error that says why, and changes nothing.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use iceberg::MetadataLocation;
-use iceberg::spec::{
-    NestedField, PrimitiveType, Schema, TableMetadata, TableMetadataBuilder, Transform, Type,
-    UnboundPartitionSpec,
-};
-use northstar_catalog::{ErrorKind, Swap};
+use iceberg::spec::{NestedField, PrimitiveType, Schema, Transform, Type, UnboundPartitionSpec};
+use northstar_catalog::ErrorKind;
 use northstar_iceberg::Lake;
 use northstar_iceberg::merge::StatementCommit;
 use northstar_tests::changes::rows;
 use northstar_tests::lab::tester;
 
+use super::alter::alter;
 use super::kill::numbers;
 use super::meeting::{Meeting, table};
 use super::merging::session;
 use super::observers::{Each, blocking};
 use super::race_pairs::seeded_table;
-
-/// Commits other metadata, as an engine does that alters tables.
-async fn alter(lake: &Lake, how: impl FnOnce(TableMetadataBuilder) -> TableMetadataBuilder) {
-    let now = lake.open_table(&table(), &tester()).await.unwrap();
-    let location = now.metadata_location().to_string();
-    let builder = now.metadata().clone().into_builder(Some(location.clone()));
-    let next = how(builder).build().unwrap().metadata;
-    // The builder reads the machine's clock, which is years ahead of the test's.
-    let mut json = serde_json::to_value(&next).unwrap();
-    json["last-updated-ms"] = (now.metadata().last_updated_ms() + 1).into();
-    let next: TableMetadata = serde_json::from_value(json).unwrap();
-    let at = MetadataLocation::from_str(&location).unwrap().with_next_version();
-    let at = at.with_new_metadata(&next);
-    next.write_to(&lake.file_io(), &at).await.unwrap();
-    let swap = lake.catalog.swap(&table(), &location, &at.to_string(), &next).await.unwrap();
-    assert!(matches!(swap, Swap::Committed), "{swap:?}");
-}
 
 /// The table's columns under these names, and an optional `more`.
 fn schema(names: [&str; 3], more: bool) -> Schema {
@@ -51,16 +30,16 @@ fn schema(names: [&str; 3], more: bool) -> Schema {
 
 async fn add_column(lake: Lake) {
     let wide = schema(["id", "site", "n"], true);
-    alter(&lake, |builder| builder.add_current_schema(wide).unwrap()).await;
+    alter(&lake, &table(), |builder| builder.add_current_schema(wide).unwrap()).await;
 }
 
 async fn rename_n(lake: Lake) {
     let renamed = schema(["id", "site", "count"], false);
-    alter(&lake, |builder| builder.add_current_schema(renamed).unwrap()).await;
+    alter(&lake, &table(), |builder| builder.add_current_schema(renamed).unwrap()).await;
 }
 
 async fn partition_by_id(lake: Lake) {
-    alter(&lake, |builder| {
+    alter(&lake, &table(), |builder| {
         let spec = UnboundPartitionSpec::builder();
         let spec = spec.add_partition_field(1, "id_value", Transform::Identity).unwrap();
         builder.add_default_partition_spec(spec.build()).unwrap()
@@ -116,7 +95,7 @@ async fn m5_a_statement_that_no_longer_fits_its_table_says_so_and_changes_nothin
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
         assert!(error.to_string().contains("count"), "{sql}: {error}");
         let lake = meeting.place.lake(4).await;
-        alter(&lake, |builder| {
+        alter(&lake, &table(), |builder| {
             builder.add_current_schema(schema(["id", "site", "n"], false)).unwrap()
         })
         .await;

@@ -146,7 +146,8 @@ impl Lake {
 }
 
 fn overtaken(head: &LakeTable, attempts: u32) -> Error {
-    let text = format!("other commits came first {attempts} times; run the job again");
+    let text =
+        format!("another writer came first in each of {attempts} attempts; run the job again");
     Error::new(ErrorKind::Conflict, text).with_context("table", head.name())
 }
 
