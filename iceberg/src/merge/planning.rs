@@ -192,19 +192,20 @@ fn single(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     plan
 }
 
-/// Over all scans with row addresses: the files that are read, and all files.
+/// The files that are read with row addresses, and all files. A statement with several lists of
+/// clauses scans its target once for each; the scan that reads most counts.
 fn considered(plan: &dyn ExecutionPlan) -> (u64, u64) {
-    let mut sum = (0, 0);
+    let mut most = (0, 0);
     if let Some((config, source)) = iceberg_scan(plan) {
         let schema = datafusion::datasource::physical_plan::FileSource::table_schema(source);
         let _ = config;
         if schema.table_schema().field_with_name(FILE_COLUMN).is_ok() {
-            sum = (source.pruning().kept, source.pruning().files);
+            most = (source.pruning().kept, source.pruning().files);
         }
     }
     for child in plan.children() {
         let (kept, files) = considered(child.as_ref());
-        sum = (sum.0 + kept, sum.1 + files);
+        most = (most.0.max(kept), most.1.max(files));
     }
-    sum
+    most
 }
