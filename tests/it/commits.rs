@@ -186,7 +186,11 @@ async fn m5_a_file_that_is_gone_is_not_replaced_a_second_time() {
     let removed = || first.files.iter().map(|file| file.file_path().to_string()).collect();
     for (id, number) in [("by one", 1), ("by another", 2)] {
         let written = files(&lab, &lab.lake, &table, 10 * number..10 * number + 10);
-        let change = FileChange { added: written.files.clone(), removed: removed() };
+        let change = FileChange {
+            added: written.files.clone(),
+            removed: removed(),
+            ..FileChange::default()
+        };
         let outcome = lab.lake.commit(&table, &change, &request(id), &Anyhow).await.unwrap();
         match number {
             1 => assert!(matches!(outcome, Outcome::Committed { .. })),
