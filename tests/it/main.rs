@@ -15,6 +15,7 @@ mod engines;
 mod loads;
 mod merge_conflicts;
 mod merge_model;
+mod merge_on_read;
 mod merges;
 mod remote_scan;
 mod slt;
