@@ -86,12 +86,11 @@ impl Maker<'_> {
                 lists = [self.clauses(0, 75), self.clauses(1, 60), self.clauses(2, 30)];
             }
             let [matched, not_matched, by_source] = lists;
-            let on = self.on(by_source.is_empty());
-            return Statement::Merge { source, on, matched, not_matched, by_source };
+            return Statement::Merge { source, on: self.on(), matched, not_matched, by_source };
         }
         let other = self.random.chance(20).then(|| self.source());
         let filter = match &other {
-            Some(_) => Some(self.on(true)),
+            Some(_) => Some(self.on()),
             None => self.random.chance(92).then(|| self.filter()),
         };
         let action = match self.random.chance(60) {
@@ -133,8 +132,7 @@ impl Maker<'_> {
         Source { form, order, rows }
     }
 
-    /// `ON`. Subqueries about the target cannot be planned beside WHEN NOT MATCHED BY SOURCE.
-    fn on(&mut self, subqueries: bool) -> Condition {
+    fn on(&mut self) -> Condition {
         let equal = |at| {
             let columns = (Expr::Column(Side::Target, at), Expr::Column(Side::Source, at));
             Condition::Compare("=", columns.0, columns.1)
@@ -149,7 +147,7 @@ impl Maker<'_> {
             negated,
         };
         match self.random.below(14) {
-            12 if subqueries => both(key, in_table(self.random.chance(30))),
+            12 => both(key, in_table(self.random.chance(30))),
             0 => both(key, equal(1)),
             1 => both(key, equal(2)),
             2 => both(equal(1), equal(2)),
