@@ -12,12 +12,15 @@ pub struct FileChange {
     /// The paths of data files that are alive in the parent, and will not be. Position deletes that
     /// refer to one of them alone go with it.
     pub removed: HashSet<String>,
+    /// Whether a snapshot is made though no file changes: one that carries summary entries alone,
+    /// such as a watermark that moves past changes which came to nothing.
+    pub mark: bool,
 }
 
 impl FileChange {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.removed.is_empty() && !self.mark
     }
 
     /// The operation that the snapshot's summary names.

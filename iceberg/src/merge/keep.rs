@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
@@ -161,14 +161,11 @@ async fn keep(
         )))
     };
     let kept = kept_schema(&rows.schema());
-    let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
-    let file = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(128 << 10))
-        .set_dictionary_enabled(false);
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&kept), Some(properties.build()))?;
+    let mut writer = ArrowWriter::try_new(
+        create(&path).map_err(failed)?,
+        Arc::clone(&kept),
+        Some(properties()),
+    )?;
     let mut next = 1_i64;
     while let Some(batch) = rows.next().await {
         let batch = batch?;
@@ -186,6 +183,22 @@ async fn keep(
         Arc::new(Int64Array::from_iter_values([bytes])),
     ];
     Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// A new file that its owner alone may read.
+pub(super) fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// How rows that are put aside are written.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(128 << 10))
+        .set_dictionary_enabled(false)
+        .build()
 }
 
 /// Kept rows, as a table: the columns `c0`, `c1` … and [`ROW_COLUMN`].
@@ -215,6 +228,11 @@ impl Kept {
             rows: number(1).ok_or_else(defect)?,
             bytes: number(2).ok_or_else(defect)?,
         })
+    }
+
+    /// The table of a file with these columns that was written otherwise.
+    pub(super) fn of_file(schema: SchemaRef, path: &Path, rows: u64, bytes: u64) -> Self {
+        Self { schema, path: path.to_string_lossy().into_owned(), rows, bytes }
     }
 
     /// How many rows there are.

@@ -16,6 +16,7 @@
 //!
 //! [`Engine`]: crate::engine::Engine
 
+mod aside;
 mod cardinality;
 mod conflict;
 mod counts;
@@ -32,6 +33,7 @@ mod statement;
 mod target;
 mod write;
 
+pub use aside::{Aside, AsideWriter};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};

@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
         removed: HashSet<String>,
         found: Found,
     ) -> Result<Outcome> {
-        let change = FileChange { added: written.files.clone(), removed };
+        let change = FileChange { added: written.files.clone(), removed, mark: false };
         let validation =
             StillTrue { run: self, base: &self.base, target, matched: found.matched() };
         let request = CommitRequest { summary: self.summary(), ..self.request.clone() };
