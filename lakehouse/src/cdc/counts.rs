@@ -58,7 +58,7 @@ async fn marked(
         .snapshot_by_id(snapshot_id)
         .and_then(|snapshot| snapshot.parent_snapshot_id());
     let sql = match parent {
-        None => format!("SELECT count(*), count(*) FROM {rows} AS n"),
+        None => format!("SELECT count(*), count(*) AS unknown FROM {rows} AS n"),
         Some(parent) => {
             let on: Vec<String> =
                 target.key.iter().map(|key| format!("o.{0} = n.{0}", quoted(key))).collect();

@@ -142,7 +142,7 @@ fn by_version(target: &Target, position: &str) -> String {
             let version = quoted(version);
             format!(
                 "s.{version} > t.{version} OR (t.{version} IS NULL AND s.{version} IS NOT NULL) OR \
-                 (s.{version} IS NOT DISTINCT FROM t.{version} AND ({position}))"
+                 ((s.{version} IS NOT DISTINCT FROM t.{version}) AND ({position}))"
             )
         }
     }
