@@ -49,8 +49,7 @@ pub async fn rows_of_keys(
     snapshots.reverse();
     let mut all = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
-        let provider =
-            IcebergTable::try_new(table.inner().clone(), Some(snapshot.snapshot_id()))?;
+        let provider = IcebergTable::try_new(table.inner().clone(), Some(snapshot.snapshot_id()))?;
         let names: Vec<String> =
             provider.columns().fields().iter().map(|field| field.name().clone()).collect();
         if let Some(missing) = columns.iter().find(|column| !names.contains(column)) {

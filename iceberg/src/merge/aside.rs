@@ -98,8 +98,9 @@ fn failed(error: ParquetError, path: &Path) -> Error {
     match error {
         ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
             Ok(cause) => failed_io(*cause, path),
-            Err(cause) => Error::new(ErrorKind::Storage, "cannot put rows aside on disk")
-                .with_source(cause),
+            Err(cause) => {
+                Error::new(ErrorKind::Storage, "cannot put rows aside on disk").with_source(cause)
+            }
         },
         other => Error::new(ErrorKind::Internal, "rows cannot be put aside").with_source(other),
     }

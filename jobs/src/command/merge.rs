@@ -63,7 +63,10 @@ pub(crate) async fn merge(
 /// The contract that was named, or the first that lies in the folder of a file or above it.
 fn read_contract(changes: &[PathBuf], named: Option<&Path>) -> Result<Contract> {
     let found = || {
-        changes.iter().flat_map(|path| places(path)).find(|path| matches!(path.try_exists(), Ok(true)))
+        changes
+            .iter()
+            .flat_map(|path| places(path))
+            .find(|path| matches!(path.try_exists(), Ok(true)))
     };
     match named.map(Path::to_path_buf).or_else(found) {
         Some(path) => {
@@ -84,7 +87,6 @@ fn places(file: &Path) -> Vec<PathBuf> {
 /// Prints what the merge did.
 pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) -> Result<()> {
     let counts = [
-        ("files", report.files),
         ("read", report.read_rows),
         ("before", report.before_images),
         ("skipped", report.skipped_rows),
@@ -98,15 +100,15 @@ pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) 
     let names: Vec<&str> = counts.iter().map(|(name, _)| *name).chain(["snapshot"]).collect();
     let row = counts.iter().map(|(_, count)| count.to_string()).chain([snapshot]).collect();
     printer.table(&names, &[row])?;
-    match report.outcome {
-        MergeOutcome::Merged => {}
-        MergeOutcome::AlreadyMerged => {
-            printer.say(format!("{table}: these files are already merged; nothing was done"));
-        }
-        MergeOutcome::Empty => {
-            printer.say(format!("{table}: the files hold no change; nothing was done"));
-        }
-    }
+    let said = match report.outcome {
+        MergeOutcome::Merged => "merged",
+        MergeOutcome::AlreadyMerged => "already merged; nothing was done",
+        MergeOutcome::Empty => "no change in them; nothing was done",
+    };
+    let made = if report.created { ", which is new" } else { "" };
+    let files = report.files;
+    let s = if files == 1 { "" } else { "s" };
+    printer.say(format!("{files} file{s} for {table}{made}: {said}"));
     Ok(())
 }
 

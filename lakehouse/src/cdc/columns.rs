@@ -84,7 +84,8 @@ pub(super) fn csv_names(
 
 /// The columns that a table of merged changes ends with.
 pub(super) fn added(deletes: Deletes) -> Vec<ColumnDefinition> {
-    let position = "position of the last change in the source's log; NULL if no change file brought it";
+    let position =
+        "position of the last change in the source's log; NULL if no change file brought it";
     let mut added = vec![
         ColumnDefinition::new(SOURCE_POSITION, DataType::Utf8).with_doc(position),
         ColumnDefinition::new(BATCH_ID, DataType::Utf8)

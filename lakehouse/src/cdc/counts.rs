@@ -3,9 +3,9 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type};
+use northstar_iceberg::LakeTable;
 use northstar_iceberg::merge::{ChangeReport, LakeSession};
 use northstar_iceberg::sql::from_datafusion;
-use northstar_iceberg::LakeTable;
 
 use super::columns::DELETED;
 use super::report::MergeReport;

@@ -36,7 +36,8 @@ impl Faults {
             more => format!("; and {more} more"),
         };
         let records = if self.count == 1 { "1 record" } else { "records" };
-        let records = if self.count > 1 { format!("{} {records}", self.count) } else { records.into() };
+        let records =
+            if self.count > 1 { format!("{} {records}", self.count) } else { records.into() };
         (self.count > 0).then(|| {
             Error::new(
                 ErrorKind::InvalidData,

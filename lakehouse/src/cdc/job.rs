@@ -62,7 +62,9 @@ impl MergeJob<'_> {
         let mut plans = 1;
         loop {
             match Box::pin(self.merge(&files, &mut created)).await {
-                Err(error) if error.kind() == ErrorKind::Conflict && plans < MOST_PLANS => plans += 1,
+                Err(error) if error.kind() == ErrorKind::Conflict && plans < MOST_PLANS => {
+                    plans += 1
+                }
                 ended => {
                     return ended
                         .map(|report| MergeReport { created, ..report })
@@ -73,16 +75,13 @@ impl MergeJob<'_> {
     }
 
     async fn merge(&self, files: &[ChangeFile], created: &mut bool) -> Result<MergeReport> {
-        let there = self.opened().await?;
-        if let Some(table) = &there
-            && let Some(snapshot_id) = table.snapshot_of_commit(&id_of(table, files))
-        {
-            let report = MergeReport::new(MergeOutcome::AlreadyMerged, files.len());
-            return Ok(MergeReport { snapshot_id: Some(snapshot_id), ..report });
-        }
-        let (table, target) = match there {
+        let (table, target) = match self.opened().await? {
             Some(table) => {
                 let target = Target::of_table(&table, &self.contract)?;
+                if let Some(snapshot_id) = table.snapshot_of_commit(&id_of(&table, files)) {
+                    let report = MergeReport::new(MergeOutcome::AlreadyMerged, files.len());
+                    return Ok(MergeReport { snapshot_id: Some(snapshot_id), ..report });
+                }
                 (table, target)
             }
             None => match tokio::task::block_in_place(|| self.source_columns(files))? {
@@ -137,7 +136,8 @@ impl MergeJob<'_> {
                         continue;
                     }
                     let names = described.iter().map(|(name, _)| name.clone()).collect();
-                    let types = described.into_iter().filter_map(|(name, kind)| Some((name, kind?)));
+                    let types =
+                        described.into_iter().filter_map(|(name, kind)| Some((name, kind?)));
                     (names, types.collect())
                 }
             };
@@ -192,8 +192,7 @@ impl MergeJob<'_> {
         };
         let Staged { rows, counts: read, last_position } =
             tokio::task::block_in_place(|| staging.stage(files))?;
-        let outcome =
-            if read.read_rows == 0 { MergeOutcome::Empty } else { MergeOutcome::Merged };
+        let outcome = if read.read_rows == 0 { MergeOutcome::Empty } else { MergeOutcome::Merged };
         let mut report = MergeReport {
             read_rows: read.read_rows,
             before_images: read.before_images,

@@ -17,15 +17,15 @@ use crate::{Error, ErrorKind, Result};
 
 const BATCH_ROWS: usize = 8_192;
 
+/// A column's name, and the type that a table would have for it.
+pub(super) type Described = (String, Option<ColumnType>);
+
 /// The names of a file's columns with the types that a table would have for them, and how many rows
 /// there are.
 ///
 /// # Errors
 /// Those of reading, naming the file.
-pub(super) fn describe(
-    file: &ChangeFile,
-    renames: &Renames,
-) -> Result<(Vec<(String, Option<ColumnType>)>, u64)> {
+pub(super) fn describe(file: &ChangeFile, renames: &Renames) -> Result<(Vec<Described>, u64)> {
     let builder = open(file)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let fields = builder.schema().fields().iter();
@@ -74,9 +74,7 @@ fn open(file: &ChangeFile) -> Result<ParquetRecordBatchReaderBuilder<File>> {
 
 fn damaged(file: &ChangeFile, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let message = "the Parquet file cannot be read, so nothing was merged; write it again";
-    Error::new(ErrorKind::InvalidData, message)
-        .with_context("file", file.name())
-        .with_source(error)
+    Error::new(ErrorKind::InvalidData, message).with_context("file", file.name()).with_source(error)
 }
 
 fn name(raw: &str, renames: &Renames) -> String {

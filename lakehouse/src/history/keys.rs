@@ -80,7 +80,8 @@ fn parse(columns: &[Column], text: Vec<u8>, from: &str) -> Result<Keys> {
             }
             kept.push(Some(null(row) == 0));
         }
-        batches.push(filter_record_batch(&batch.rows, &kept.into_iter().collect()).map_err(defect)?);
+        batches
+            .push(filter_record_batch(&batch.rows, &kept.into_iter().collect()).map_err(defect)?);
     }
     let rows = concat_batches(&reader.schema(), &batches).map_err(defect)?;
     Ok(Keys { rows, lines })

@@ -6,9 +6,9 @@
 mod keys;
 mod versions;
 
+use northstar_iceberg::LakeTable;
 use northstar_iceberg::history::rows_of_keys;
 use northstar_iceberg::sql::SqlSession;
-use northstar_iceberg::LakeTable;
 
 use crate::bronze::define::KEY_PROPERTY;
 use crate::{Error, ErrorKind, Result};

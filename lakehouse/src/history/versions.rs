@@ -240,19 +240,29 @@ mod tests {
             RowsAt { snapshot_id: 1, time_ms: 0, actor: None, job: None, rows: Vec::new() };
         let of = |before: &[Cells], now: &[Cells]| {
             let found = changes(&columns, &moment, before, now);
-            found.into_iter().map(|version| (version.change, version.changed.len())).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|version| (version.change, version.changed.len()))
+                .collect::<Vec<_>>()
         };
         let (a, b) = (row(&["1", "5", "-", "-"]), row(&["1", "6", "p", "false"]));
         let gone = row(&["1", "6", "q", "true"]);
         assert_eq!(of(&[], std::slice::from_ref(&a)), [(Change::Inserted, 0)]);
         assert_eq!(of(std::slice::from_ref(&a), std::slice::from_ref(&a)), []);
         assert_eq!(of(std::slice::from_ref(&a), std::slice::from_ref(&b)), [(Change::Updated, 2)]);
-        assert_eq!(of(std::slice::from_ref(&b), std::slice::from_ref(&gone)), [(Change::Deleted, 1)]);
-        assert_eq!(of(std::slice::from_ref(&gone), std::slice::from_ref(&b)), [(Change::Inserted, 1)]);
+        assert_eq!(
+            of(std::slice::from_ref(&b), std::slice::from_ref(&gone)),
+            [(Change::Deleted, 1)]
+        );
+        assert_eq!(
+            of(std::slice::from_ref(&gone), std::slice::from_ref(&b)),
+            [(Change::Inserted, 1)]
+        );
         assert_eq!(of(std::slice::from_ref(&a), &[]), [(Change::Deleted, 0)]);
         // Of a row that is there twice, one goes.
         assert_eq!(of(&[a.clone(), a.clone()], std::slice::from_ref(&a)), [(Change::Deleted, 0)]);
-        let position = changes(&columns, &moment, std::slice::from_ref(&a), std::slice::from_ref(&b));
+        let position =
+            changes(&columns, &moment, std::slice::from_ref(&a), std::slice::from_ref(&b));
         assert_eq!(position[0].source.as_deref(), Some("p"));
     }
 }

@@ -96,9 +96,9 @@ impl LegacyEmr {
             bytes: 0,
         };
         let extract = write_extract(&world, out, progress, &mut written)?;
-        written.live.extend(
-            extract.iter().map(|(table, truth)| LiveCount::new(table, 0, &truth.live)),
-        );
+        written
+            .live
+            .extend(extract.iter().map(|(table, truth)| LiveCount::new(table, 0, &truth.live)));
         let duplicate_people = write_people(&world, out, &mut written)?;
         let daily = write_daily(&world, out, &mut written)?;
         let changes = changes::write(&world, out, &extract, progress, &mut written)?;

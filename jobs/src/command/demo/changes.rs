@@ -20,10 +20,17 @@ const TABLE: &str = "lab_result";
 const SILVER: &str = "silver.lab_result";
 const DAYS: u64 = 3;
 
-/// A snapshot of the table, with what it should hold.
+/// The table at the end of a day; an EMR of a few patients may not have made a snapshot yet.
 struct Day {
     number: u64,
-    snapshot_id: i64,
+    snapshot_id: Option<i64>,
+}
+
+impl Day {
+    /// The table as it was then, for queries.
+    fn table(&self) -> Option<String> {
+        self.snapshot_id.map(|id| format!("{SILVER} VERSION AS OF {id}"))
+    }
 }
 
 /// Seeds the table from the extract, merges each day, and shows what became of one row.
@@ -44,7 +51,9 @@ pub(super) async fn run(
     let mut rows = Vec::new();
     for number in 1..=DAYS {
         let report = day(warehouse, folder, &contract, number).await?;
-        let snapshot_id = report.snapshot_id.ok_or_else(|| missing("a merge made no snapshot"))?;
+        // A day without a change leaves the table as it was.
+        let before = days.last().and_then(|day| day.snapshot_id);
+        let snapshot_id = report.snapshot_id.or(before);
         rows.push(counts(number, &report));
         days.push(Day { number, snapshot_id });
     }
@@ -58,15 +67,20 @@ pub(super) async fn run(
     let key = corrected(&session, &days, printer).await?;
 
     printer.say("\n12. The history of that result.");
-    let keys = (format!("{key}\n").into_bytes(), "the demo");
-    let found = history::of_keys(warehouse, &SILVER.parse()?, &[], keys).await?;
-    history::print(&found, output, printer)?;
+    match key {
+        None => printer.say("   there is no result yet; ask for more patients"),
+        Some(key) => {
+            let keys = (format!("{key}\n").into_bytes(), "the demo");
+            let found = history::of_keys(warehouse, &SILVER.parse()?, &[], keys).await?;
+            history::print(&found, output, printer)?;
+        }
+    }
 
     printer.say(format!("\n13. The snapshots of {SILVER}."));
     snapshots::print(warehouse, SILVER, printer).await
 }
 
-async fn seed(warehouse: &Warehouse, contract: &Contract) -> Result<i64> {
+async fn seed(warehouse: &Warehouse, contract: &Contract) -> Result<Option<i64>> {
     let session = warehouse.changing_session("demo seed")?;
     let job = MergeJob {
         lake: &warehouse.lake,
@@ -79,8 +93,8 @@ async fn seed(warehouse: &Warehouse, contract: &Contract) -> Result<i64> {
         scratch_folder: warehouse.spill_folder(),
     };
     // The first batch of the bronze table is the extract; the nightly export came after it.
-    let seeded = job.seed(&TableName::new(super::NAMESPACE, TABLE)?, 1).await?;
-    seeded.snapshot_id.ok_or_else(|| missing("the extract has no lab result; ask for more patients"))
+    let bronze = TableName::new(super::NAMESPACE, TABLE)?;
+    Ok(Box::pin(job.seed(&bronze, 1)).await?.snapshot_id)
 }
 
 async fn day(
@@ -126,12 +140,16 @@ async fn holds_truth(
             .iter()
             .find(|live| live.table == TABLE && live.day == day.number)
             .ok_or_else(|| missing("the generator does not say what is live"))?;
-        let sql = format!(
-            "SELECT count(*), sum(CAST(lab_result_id AS DECIMAL(38, 0))), sum(version) FROM {SILVER} \
-             VERSION AS OF {} WHERE NOT {DELETED}",
-            day.snapshot_id
-        );
-        let found = texts(session, &sql).await?;
+        let found = match day.table() {
+            None => ["0"; 3].map(str::to_string).to_vec(),
+            Some(table) => {
+                let sql = format!(
+                    "SELECT count(*), coalesce(sum(CAST(lab_result_id AS DECIMAL(38, 0))), 0), \
+                     coalesce(sum(version), 0) FROM {table} WHERE NOT {DELETED}"
+                );
+                texts(session, &sql).await?
+            }
+        };
         let LiveCount { keys, key_sum, version_sum, .. } = truth;
         let expected = [*keys, *key_sum, version_sum.unwrap_or(0)].map(|number| number.to_string());
         if found != expected {
@@ -149,35 +167,33 @@ async fn holds_truth(
     printer.table(&["after", "live rows", "sum of keys", "sum of versions", "as generated"], &rows)
 }
 
-/// Shows one corrected value, and gives its key.
-async fn corrected(session: &SqlSession, days: &[Day], printer: &Printer) -> Result<String> {
+/// Shows one corrected value, and gives its key; the first key of all if there is none.
+async fn corrected(session: &SqlSession, days: &[Day], printer: &Printer) -> Result<Option<i64>> {
     for pair in days.windows(2) {
         let [before, after] = pair else { continue };
+        let (Some(old), Some(new)) = (before.table(), after.table()) else { continue };
         let sql = format!(
-            "SELECT min(a.lab_result_id) FROM {SILVER} VERSION AS OF {} AS a \
-             JOIN {SILVER} VERSION AS OF {} AS b ON a.lab_result_id = b.lab_result_id \
-             WHERE a.version > b.version AND a.value <> b.value AND NOT a.{DELETED}",
-            after.snapshot_id, before.snapshot_id
+            "SELECT min(a.lab_result_id) FROM {new} AS a JOIN {old} AS b \
+             ON a.lab_result_id = b.lab_result_id \
+             WHERE a.version > b.version AND a.value <> b.value AND NOT a.{DELETED}"
         );
         let Some(key) = number(session, &sql).await? else { continue };
         let mut rows = Vec::new();
-        for (when, day) in [("before", before), ("after", after)] {
+        for (when, table) in [("before", &old), ("after", &new)] {
             let sql = format!(
                 "SELECT lab_result_id, test_name, value, units, status, version \
-                 FROM {SILVER} VERSION AS OF {} WHERE lab_result_id = {key}",
-                day.snapshot_id
+                 FROM {table} WHERE lab_result_id = {key}"
             );
             let day = format!("{when} day_{}", after.number);
             rows.push([day].into_iter().chain(texts(session, &sql).await?).collect());
         }
         let header = ["", "lab_result_id", "test_name", "value", "units", "status", "version"];
         printer.table(&header, &rows)?;
-        return Ok(key.to_string());
+        return Ok(Some(key));
     }
     // So few rows may have none.
-    printer.say("   no value of this small EMR was corrected; the first key is shown instead");
-    let key = number(session, &format!("SELECT min(lab_result_id) FROM {SILVER}")).await?;
-    Ok(key.unwrap_or_default().to_string())
+    printer.say("   in this small EMR no value was corrected late");
+    number(session, &format!("SELECT min(lab_result_id) FROM {SILVER}")).await
 }
 
 async fn number(session: &SqlSession, sql: &str) -> Result<Option<i64>> {
