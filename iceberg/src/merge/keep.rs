@@ -156,16 +156,12 @@ async fn keep(
 ) -> DFResult<RecordBatch> {
     let failed = |error| not_kept(error, &path);
     let kept = kept_schema(&rows.schema());
-    let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
-    let file = file.map_err(|error| failed(error.into()))?;
-    let file = BufWriter::with_capacity(1 << 20, file);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(128 << 10))
-        .set_dictionary_enabled(false);
-    let mut writer =
-        ArrowWriter::try_new(file, Arc::clone(&kept), Some(properties.build())).map_err(failed)?;
+    let mut writer = ArrowWriter::try_new(
+        create(&path).map_err(|error| failed(error.into()))?,
+        Arc::clone(&kept),
+        Some(properties()),
+    )
+    .map_err(failed)?;
     let mut next = 1_i64;
     while let Some(batch) = rows.next().await {
         let batch = batch?;
@@ -204,6 +200,22 @@ fn not_kept(error: ParquetError, path: &Path) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
+/// A new file that its owner alone may read.
+pub(super) fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// How rows that are put aside are written.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(128 << 10))
+        .set_dictionary_enabled(false)
+        .build()
+}
+
 /// Kept rows, as a table: the columns `c0`, `c1` … and [`ROW_COLUMN`].
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
@@ -231,6 +243,11 @@ impl Kept {
             rows: number(1).ok_or_else(defect)?,
             bytes: number(2).ok_or_else(defect)?,
         })
+    }
+
+    /// The table of a file with these columns that was written otherwise.
+    pub(super) fn of_file(schema: SchemaRef, path: &Path, rows: u64, bytes: u64) -> Self {
+        Self { schema, path: path.to_string_lossy().into_owned(), rows, bytes }
     }
 
     /// How many rows there are.

@@ -19,6 +19,7 @@
 //! [`Engine`]: crate::engine::Engine
 
 mod apply;
+mod aside;
 mod cardinality;
 mod conflict;
 mod counts;
@@ -36,6 +37,7 @@ mod statement;
 mod target;
 mod write;
 
+pub use aside::{Aside, AsideWriter};
 pub use delete::{DeleteExec, DeleteTask};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
