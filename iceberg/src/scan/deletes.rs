@@ -66,11 +66,10 @@ pub(super) async fn position_deletes(
 fn check_delete_file(file: &LiveFile) -> Result<()> {
     let data = file.data();
     let reason = match (data.content_type(), data.file_format()) {
-        (DataContentType::PositionDeletes | DataContentType::EqualityDeletes, format)
-            if format == DataFileFormat::Parquet =>
-        {
-            return Ok(());
-        }
+        (
+            DataContentType::PositionDeletes | DataContentType::EqualityDeletes,
+            DataFileFormat::Parquet,
+        ) => return Ok(()),
         (DataContentType::PositionDeletes, DataFileFormat::Puffin) => {
             "deletion vectors cannot be read yet".to_owned()
         }

@@ -14,6 +14,7 @@ def start(warehouse, jars):
         SparkSession.builder.master("local[2]")
         .appName("northstar-interop")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.jars", ",".join(paths))
