@@ -13,6 +13,7 @@
 //! | [`write`](mod@write) | rows in, data files out: partitioned, sorted, within a memory budget |
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
+//! | [`maintenance`] | what keeps a table small and quick: compaction, expiry, orphans |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
@@ -25,6 +26,7 @@ pub mod commit;
 pub mod engine;
 pub mod ids;
 pub mod lake;
+pub mod maintenance;
 pub mod merge;
 pub mod observer;
 pub mod scan;

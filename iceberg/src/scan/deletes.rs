@@ -2,7 +2,7 @@
 //!
 //! Source: <https://iceberg.apache.org/spec/#scan-planning>
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
@@ -58,6 +58,16 @@ pub(super) async fn position_deletes(
         }
     }
     Ok(deleted)
+}
+
+/// The delete files, each with the data files among `files` that it may speak of.
+pub(super) fn reached<'a>(
+    files: &[LiveFile],
+    deletes: &'a [LiveFile],
+) -> Vec<(&'a LiveFile, HashSet<String>)> {
+    let index = Index::new(files);
+    let reach = |delete| index.reach(delete).into_keys().collect();
+    deletes.iter().map(|delete| (delete, reach(delete))).collect()
 }
 
 fn check_delete_file(file: &LiveFile) -> Result<()> {

@@ -5,6 +5,7 @@
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
 //!  ├ deletes    position-delete files ─▶ rows to leave out
+//!  ├ inventory  the same without rows, for maintenance
 //!  ├ statistics what the planner may know of a file
 //!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
 //! source    DataFusion's Parquet source, wrapped
@@ -23,6 +24,7 @@ mod bounds;
 mod config;
 mod deletes;
 mod files;
+mod inventory;
 mod open;
 mod partition;
 mod provider;
@@ -36,6 +38,7 @@ mod store;
 pub(crate) mod tests;
 
 pub(crate) use deletes::only_data_file;
+pub(crate) use inventory::{Inventory, StoredFile};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use provider::IcebergTable;

@@ -22,6 +22,7 @@ use iceberg::table::Table;
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 use super::deletes::position_deletes;
 use super::files::{LiveFile, live_files, manifests};
+use super::inventory::{Inventory, inventory};
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
@@ -126,6 +127,17 @@ impl IcebergTable {
         let selected = self.select(None).await?;
         let slices = selected.files.into_iter().map(|file| file.slice);
         Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
+    }
+
+    /// The live files and their deletes, without reading a row.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn inventory(&self) -> Result<Inventory> {
+        match &self.snapshot {
+            Some(snapshot) => inventory(&self.table, snapshot, self.only.as_deref()).await,
+            None => Ok(Inventory::default()),
+        }
     }
 
     /// The snapshot that is read; `None` for a table without one.

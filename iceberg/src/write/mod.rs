@@ -22,4 +22,5 @@ pub mod transform;
 mod writer;
 
 pub use expansion::Expansion;
+pub(crate) use writer::sort_columns;
 pub use writer::{TableWriter, WriteOptions, Written};
