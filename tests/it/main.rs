@@ -13,6 +13,7 @@ mod cluster;
 mod commits;
 mod engines;
 mod loads;
+mod maintenance;
 mod merge_model;
 mod merges;
 mod remote_scan;

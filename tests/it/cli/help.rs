@@ -2,7 +2,7 @@
 
 use super::Program;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["demo"],
     &["generate"],
@@ -11,6 +11,12 @@ const COMMANDS: [&[&str]; 9] = [
     &["sql"],
     &["shell"],
     &["snapshots"],
+    &["maintain"],
+    &["maintain", "compact"],
+    &["maintain", "manifests"],
+    &["maintain", "expire"],
+    &["maintain", "orphans"],
+    &["maintain", "retention"],
     &["tables"],
 ];
 

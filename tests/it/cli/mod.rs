@@ -4,6 +4,7 @@ mod demo;
 mod generate;
 mod help;
 mod loading;
+mod maintaining;
 mod querying;
 mod refusing;
 mod shell;

@@ -52,7 +52,10 @@ async fn c1_compaction_keeps_the_rows_of_every_snapshot() {
     assert_eq!(snapshot.summary().operation, Operation::Replace);
     let said = &snapshot.summary().additional_properties;
     assert_eq!((said["total-records"].as_str(), said["total-data-files"].as_str()), ("444", "3"));
-    assert_eq!((said["total-delete-files"].as_str(), said["total-position-deletes"].as_str()), ("0", "0"));
+    assert_eq!(
+        (said["total-delete-files"].as_str(), said["total-position-deletes"].as_str()),
+        ("0", "0")
+    );
     assert_eq!(table.inherited_summary("northstar.seq"), Some("5"), "watermarks are inherited");
 }
 
@@ -130,16 +133,15 @@ async fn unsorted_files_are_sorted_if_asked_for() {
     let sort = CompactOptions { partition: Vec::new(), sort: true };
     let error = CompactionPlan::read(&place.table().await, &sort).await.unwrap_err();
     assert!(error.message().contains("leave out --sort"), "{error}");
-    let table = place.table().await;
-    let altered = place.lab.lake.alter(&table, |_, builder| Ok(Some(order(builder)))).await;
-    assert!(altered.unwrap().settled().unwrap());
+    place.alter(order).await;
 
     assert!(plan(&place, &CompactOptions::default()).await.is_empty(), "one small file is well");
     let rows = place.rows().await;
     let report = place.compact(&sort).await;
     assert_eq!((report.files_rewritten, report.files_added), (1, 1));
     assert_eq!(place.rows().await, rows);
-    let order = "SELECT count(*) FROM (SELECT n, lag(n) OVER () AS before FROM ns.t) WHERE n < before";
+    let order =
+        "SELECT count(*) FROM (SELECT n, lag(n) OVER () AS before FROM ns.t) WHERE n < before";
     assert_eq!(place.lab.number(order).await, 0);
     assert_eq!(place.compact(&sort).await, CompactReport::default());
 }
@@ -149,15 +151,11 @@ async fn files_of_an_earlier_spec_come_into_the_present_one() {
     let place = Place::new(&[], &[], LARGE).await;
     place.append(0..10, "a", 1).await;
     place.append(10..20, "b", 2).await;
-    let table = place.table().await;
     let spec = UnboundPartitionSpec::builder()
         .add_partition_field(2, "site", Transform::Identity)
         .unwrap()
         .build();
-    let altered = place.lab.lake.alter(&table, |_, builder| {
-        Ok(Some(builder.add_default_partition_spec(spec.clone()).unwrap()))
-    });
-    assert!(altered.await.unwrap().settled().unwrap());
+    place.alter(|builder| builder.add_default_partition_spec(spec.clone()).unwrap()).await;
     place.append(20..30, "a", 3).await;
     let (rows, history) = (place.rows().await, place.history().await);
     let report = place.compact(&CompactOptions::default()).await;
@@ -173,7 +171,8 @@ async fn files_of_an_earlier_spec_come_into_the_present_one() {
 #[tokio::test]
 async fn a_plan_changes_nothing() {
     let place = lived().await;
-    let (before, head) = (place.on_disk().await, place.table().await.metadata_location().to_string());
+    let (before, head) =
+        (place.on_disk().await, place.table().await.metadata_location().to_string());
     assert!(!plan(&place, &CompactOptions::default()).await.is_empty());
     assert_eq!(place.on_disk().await, before);
     assert_eq!(place.table().await.metadata_location(), head);

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use iceberg::spec::{
     DataContentType, DataFile, DataFileBuilder, DataFileFormat, Datum, Operation,
-    SnapshotReference, SnapshotRetention,
+    SnapshotReference, SnapshotRetention, TableMetadataBuilder,
 };
 use northstar_iceberg::commit::{CommitRequest, DeleteFile, FileChange, Outcome, Validation};
 use northstar_iceberg::maintenance::{CompactOptions, CompactReport, compact};
@@ -151,15 +151,7 @@ impl Place {
 
     pub(super) async fn set_ref(&self, name: &str, id: i64, retention: SnapshotRetention) {
         let reference = SnapshotReference::new(id, retention);
-        let altered = self
-            .lab
-            .lake
-            .alter(&self.table().await, |_, builder| {
-                Ok(Some(builder.set_ref(name, reference.clone()).unwrap()))
-            })
-            .await
-            .unwrap();
-        assert!(altered.settled().unwrap());
+        self.alter(|builder| builder.set_ref(name, reference.clone()).unwrap()).await;
     }
 
     pub(super) async fn set_properties(&self, properties: &[(&str, &str)]) {
@@ -167,15 +159,17 @@ impl Place {
             .iter()
             .map(|(key, value)| ((*key).to_string(), (*value).to_string()))
             .collect();
-        let altered = self
-            .lab
-            .lake
-            .alter(&self.table().await, |_, builder| {
-                Ok(Some(builder.set_properties(properties.clone()).unwrap()))
-            })
-            .await
-            .unwrap();
-        assert!(altered.settled().unwrap());
+        self.alter(|builder| builder.set_properties(properties.clone()).unwrap()).await;
+    }
+
+    /// Changes the table's metadata.
+    pub(super) async fn alter(
+        &self,
+        change: impl Fn(TableMetadataBuilder) -> TableMetadataBuilder + Send + Sync,
+    ) {
+        let table = self.table().await;
+        let altered = self.lab.lake.alter(&table, |_, builder| Ok(Some(change(builder)))).await;
+        assert!(altered.unwrap().settled().unwrap());
     }
 
     /// All files below the table's folder, by path.
@@ -209,7 +203,8 @@ pub(super) async fn append(
     let id = lake.ids.uuid().to_string();
     let mut writer = TableWriter::new(lake, table, &id, options).unwrap();
     // Values that do not compress well, and that are not in the order of `id`.
-    let numbers: Int64Array = ids.clone().map(|id| id.wrapping_mul(7_919_777_777) % 65_537).collect();
+    let numbers: Int64Array =
+        ids.clone().map(|id| id.wrapping_mul(7_919_777_777) % 65_537).collect();
     let sites: StringArray = ids.clone().map(|_| Some(site)).collect();
     let columns: Vec<ArrayRef> =
         vec![Arc::new(Int64Array::from_iter_values(ids)), Arc::new(sites), Arc::new(numbers)];
@@ -256,7 +251,8 @@ pub(super) fn delete_file(table: &LakeTable, rows: &[(&DataFile, &[i64])]) -> Da
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), None).unwrap();
     writer.write(&RecordBatch::try_new(schema, columns).unwrap()).unwrap();
     writer.close().unwrap();
-    let bound = |row: Option<&(&str, i64)>| HashMap::from([(PATH_ID, Datum::string(row.unwrap().0))]);
+    let bound =
+        |row: Option<&(&str, i64)>| HashMap::from([(PATH_ID, Datum::string(row.unwrap().0))]);
     DataFileBuilder::default()
         .content(DataContentType::PositionDeletes)
         .file_path(at)
