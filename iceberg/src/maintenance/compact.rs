@@ -11,10 +11,10 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use iceberg::spec::Operation;
+use iceberg::spec::{DataFile, Operation};
 use roaring::RoaringTreemap;
 
-use super::compaction::{CompactOptions, CompactionPlan, check};
+use super::compaction::{CompactOptions, CompactionPlan, EARLIER_SPECS, FileGroup, check};
 use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, Validation};
 use crate::merge::{LakeSession, WriteExec, WriteTask, described};
 use crate::observer::Event;
@@ -91,12 +91,7 @@ pub async fn compact(
             }
         } else if let Some((snapshot_id, _)) = outcome.settled()? {
             report.add(&plan, &added, snapshot_id);
-            settled.extend(
-                plan.groups
-                    .iter()
-                    .filter(|group| added.is_no_better(group))
-                    .map(|group| group.partition.clone()),
-            );
+            settled.extend(added.no_better());
         }
         table = session.lake.reload(&table).await?;
     }
@@ -119,17 +114,28 @@ impl CompactReport {
 struct Added {
     files: u64,
     bytes: u64,
-    /// Files by the partition of their group.
-    of: HashMap<String, u64>,
+    /// Files before and after, by the partition of their groups, where they were merely small.
+    of: HashMap<String, (u64, u64)>,
 }
 
 impl Added {
-    /// Whether a group of small files came out as just as many.
-    fn is_no_better(&self, group: &super::FileGroup) -> bool {
-        let before = group.files.len() as u64;
-        group.deleted_rows == 0
-            && group.unsorted_files == 0
-            && self.of.get(&group.partition).is_some_and(|after| *after >= before)
+    fn add(&mut self, group: &FileGroup, written: &Written) {
+        let files = written.files.len() as u64;
+        self.files += files;
+        self.bytes += written.files.iter().map(DataFile::file_size_in_bytes).sum::<u64>();
+        // Files of earlier specs are none of these afterwards, however many they are.
+        if group.deleted_rows == 0 && group.unsorted_files == 0 && group.partition != EARLIER_SPECS
+        {
+            let (before, after) = self.of.entry(group.partition.clone()).or_default();
+            *before += group.files.len() as u64;
+            *after += files;
+        }
+    }
+
+    /// The partitions whose small files came out no fewer.
+    fn no_better(self) -> impl Iterator<Item = String> {
+        let settled = self.of.into_iter().filter(|(_, (before, after))| after >= before);
+        settled.map(|(partition, _)| partition)
     }
 }
 
@@ -150,11 +156,7 @@ impl Round<'_> {
             let paths = group.files.iter().cloned().collect();
             match self.rewrite(paths, &commit_id).await {
                 Ok(more) => {
-                    let files = more.files.len() as u64;
-                    *added.of.entry(group.partition.clone()).or_default() += files;
-                    added.files += files;
-                    added.bytes +=
-                        more.files.iter().map(|file| file.file_size_in_bytes()).sum::<u64>();
+                    added.add(group, &more);
                     written.files.extend(more.files);
                 }
                 Err(error) => {

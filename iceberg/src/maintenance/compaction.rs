@@ -18,6 +18,9 @@ use crate::{Error, ErrorKind, LakeTable, Result};
 /// one writer sorts and spills is bounded by it.
 const GROUP_BYTES: u64 = 2 << 30;
 
+/// What stands for the partition of files of any spec but the table's.
+pub(super) const EARLIER_SPECS: &str = "earlier specs";
+
 /// What is to be compacted.
 #[derive(Debug, Clone, Default)]
 pub struct CompactOptions {
@@ -171,7 +174,7 @@ fn groups(
         if reason.small || reason.is_enough() {
             let key = match is_current {
                 true => shown(&texts),
-                false => "earlier specs".to_string(),
+                false => EARLIER_SPECS.to_string(),
             };
             by_partition.entry(key).or_default().push((file, reason));
         }

@@ -25,20 +25,22 @@ pub(super) async fn expired(
     kept: &HashSet<i64>,
 ) -> Result<Vec<Expired>> {
     let mut found: BTreeMap<i64, Expired> = BTreeMap::new();
-    let mut known = vec![table.clone()];
-    for entry in table.metadata().metadata_log() {
-        if is_there(lake, &entry.metadata_file).await? {
-            known.push(lake.load(table.name(), entry.metadata_file.clone()).await?);
-        }
-    }
-    // Another table may have had the name of a metadata file's folder before; its files are not ours.
-    known.retain(|earlier| earlier.metadata().uuid() == table.metadata().uuid());
-    for earlier in known {
+    let mut look = |earlier: &LakeTable| {
         for snapshot in earlier.metadata().snapshots() {
             let id = snapshot.snapshot_id();
             if !kept.contains(&id) && !found.contains_key(&id) {
                 let snapshot = SnapshotRef::clone(snapshot);
                 found.insert(id, Expired { table: earlier.clone(), snapshot });
+            }
+        }
+    };
+    look(table);
+    // One at a time: each of them may list thousands of snapshots, mostly the same.
+    for entry in table.metadata().metadata_log() {
+        if is_there(lake, &entry.metadata_file).await? {
+            let earlier = lake.load(table.name(), entry.metadata_file.clone()).await?;
+            if earlier.metadata().uuid() == table.metadata().uuid() {
+                look(&earlier);
             }
         }
     }

@@ -71,13 +71,13 @@ impl Holdings {
     pub async fn read(lake: &Lake, table: &LakeTable) -> Result<Self> {
         let metadata = table.metadata();
         let now_ms = lake.clock.now_ms();
-        let (tags, by_refs) = roles(table)?;
+        let Roles { tags, on_branches } = roles(table)?;
         let mut manifests: BTreeMap<String, (ManifestFile, ManifestHolders)> = BTreeMap::new();
         for snapshot in by_age(table) {
             let id = snapshot.snapshot_id();
             let tagged: Vec<usize> = (0..tags.len()).filter(|tag| tags[*tag].1 == id).collect();
             // A snapshot that no branch leads to is history too, unless a tag keeps it.
-            let is_history = by_refs.contains(&id) || tagged.is_empty();
+            let is_history = on_branches.contains(&id) || tagged.is_empty();
             for file in manifest_list(lake, table, &snapshot).await? {
                 let (_, holders) = manifests
                     .entry(file.manifest_path.clone())
@@ -129,8 +129,15 @@ impl Holdings {
     }
 }
 
-/// The tags with their snapshots, and the snapshots that branches lead to.
-fn roles(table: &LakeTable) -> Result<(Vec<(String, i64)>, HashSet<i64>)> {
+/// What tags and branches lead to.
+struct Roles {
+    /// Tags with their snapshots.
+    tags: Vec<(String, i64)>,
+    /// The snapshots of branches.
+    on_branches: HashSet<i64>,
+}
+
+fn roles(table: &LakeTable) -> Result<Roles> {
     let metadata = table.metadata();
     let mut tags = Vec::new();
     let mut heads = vec![MAIN_BRANCH.to_string()];
@@ -145,7 +152,7 @@ fn roles(table: &LakeTable) -> Result<(Vec<(String, i64)>, HashSet<i64>)> {
         .flat_map(|branch| table.ancestors_on(branch))
         .map(|snapshot| snapshot.snapshot_id())
         .collect();
-    Ok((tags, on_branches))
+    Ok(Roles { tags, on_branches })
 }
 
 /// The files of all manifests, with all that holds them.

@@ -9,7 +9,7 @@ use northstar_iceberg::{ErrorKind, Lake};
 use northstar_tests::changes::session_of;
 use northstar_tests::lab::observed;
 
-use super::place::{Place, append};
+use super::place::Place;
 
 const LARGE: u64 = 512 << 20;
 
@@ -121,5 +121,4 @@ async fn an_unknown_outcome_removes_nothing() {
     // Asked for again, it is done.
     assert_eq!(place.compact(&CompactOptions::default()).await.files_added, 1);
     assert_eq!(place.rows().await, rows);
-    let _table = append(&place.lab, &place.lab.lake, &place.table().await, 50..51, "s", 9).await;
 }
