@@ -58,7 +58,8 @@ impl Lake {
         self.load(table.name(), pointer.metadata_location).await
     }
 
-    async fn load(&self, name: &TableName, location: String) -> Result<LakeTable> {
+    /// Loads a table as one of its metadata files describes it.
+    pub(crate) async fn load(&self, name: &TableName, location: String) -> Result<LakeTable> {
         let metadata = TableMetadata::read_from(&self.file_io(), &location)
             .await
             .map_err(|error| damaged("the table's metadata file", &location, name, error))?;

@@ -14,6 +14,7 @@
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
 //! | [`history`] | the rows of some keys, snapshot by snapshot |
+//! | [`maintenance`] | what keeps a table small and quick: compaction, expiry, orphans |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod history;
 pub mod ids;
 pub mod lake;
+pub mod maintenance;
 pub mod merge;
 pub mod observer;
 pub mod scan;

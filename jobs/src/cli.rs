@@ -1,8 +1,12 @@
 //! The command line: what can be asked, with examples.
 
+mod maintain;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use maintain::{Maintain, Target};
 
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
@@ -120,6 +124,12 @@ pub(crate) enum Command {
         /// The table, as NAMESPACE.TABLE
         table: String,
     },
+    /// Keep a table small and quick: compaction, expiry, orphans
+    #[command(
+        subcommand,
+        after_help = "Example:\n  northstar maintain compact silver.patient --dry-run"
+    )]
+    Maintain(Maintain),
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,

@@ -14,6 +14,7 @@ mod cluster;
 mod commits;
 mod engines;
 mod loads;
+mod maintenance;
 mod merge_conflicts;
 mod merge_model;
 mod merge_on_read;

@@ -21,12 +21,14 @@ mod change;
 mod manifests;
 mod outcome;
 mod publish;
+mod regroup;
 mod retry;
 mod settle;
 mod snapshot;
 pub mod summary;
 
 pub(crate) use publish::lasting_conflict;
+pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
 
 pub use alter::Altered;

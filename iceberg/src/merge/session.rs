@@ -50,12 +50,12 @@ pub struct StatementCommit {
 /// Runs SQL over the tables of a lake: queries, `MERGE`, `UPDATE` and `DELETE`.
 #[derive(Debug, Clone)]
 pub struct LakeSession {
-    pub(super) sql: SqlSession,
-    pub(super) lake: Lake,
-    pub(super) access: Access,
-    pub(super) run: RunContext,
-    pub(super) engine: Arc<dyn Engine>,
-    pub(super) options: ChangeOptions,
+    pub(crate) sql: SqlSession,
+    pub(crate) lake: Lake,
+    pub(crate) access: Access,
+    pub(crate) run: RunContext,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) options: ChangeOptions,
 }
 
 impl LakeSession {

@@ -23,6 +23,7 @@ use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_
 use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
 use super::files::{LiveFile, live_files, manifests};
+use super::inventory::{Inventory, inventory};
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
@@ -161,6 +162,17 @@ impl IcebergTable {
                 },
             })
             .collect())
+    }
+
+    /// The live files and their deletes, without reading a row.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn inventory(&self) -> Result<Inventory> {
+        match &self.snapshot {
+            Some(snapshot) => inventory(&self.table, snapshot, self.only.as_deref()).await,
+            None => Ok(Inventory::default()),
+        }
     }
 
     /// The snapshot that is read; `None` for a table without one.

@@ -4,6 +4,7 @@ mod demo;
 mod generate;
 mod history;
 mod load;
+mod maintain;
 mod merge;
 mod shell;
 mod snapshots;
@@ -41,6 +42,7 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::Sql { query } => sql::run(global, query, printer).await,
         Command::Shell => shell::run(global, printer).await,
         Command::Snapshots { table } => snapshots::run(global, table, printer).await,
+        Command::Maintain(job) => maintain::run(global, job, printer).await,
         Command::Tables => tables::run(global, printer).await,
     }
 }

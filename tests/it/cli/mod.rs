@@ -4,6 +4,7 @@ mod demo;
 mod generate;
 mod help;
 mod loading;
+mod maintaining;
 mod merging;
 mod querying;
 mod refusing;
