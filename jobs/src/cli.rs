@@ -1,5 +1,7 @@
 //! The command line: what can be asked, with examples.
 
+pub(crate) mod refs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +27,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The reason of commands that were given none.
+pub(crate) const DEFAULT_REASON: &str = "command line";
+
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Folder that holds the catalog and the tables
@@ -40,7 +45,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "USER", default_value = "unknown", hide_env_values = true)]
     pub(crate) actor: String,
     /// Why; recorded likewise
-    #[arg(long, global = true, default_value = "command line")]
+    #[arg(long, global = true, default_value = DEFAULT_REASON)]
     pub(crate) reason: String,
     /// More log lines (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -91,6 +96,24 @@ pub(crate) enum Command {
     Snapshots {
         /// The table, as NAMESPACE.TABLE
         table: String,
+    },
+    /// Create, drop and list tags: names for snapshots that are kept
+    #[command(subcommand, after_help = "Example:\n  northstar tag list bronze.lab_result")]
+    Tag(refs::Tag),
+    /// Create, drop, list and publish branches
+    #[command(subcommand, after_help = "Example:\n  northstar branch list bronze.lab_result")]
+    Branch(refs::Branch),
+    /// Set a table back to a snapshot of its past
+    #[command(after_help = refs::ROLLBACK_HELP)]
+    Rollback(refs::Rollback),
+    /// Add to main what one snapshot appended, such as one on a branch
+    #[command(after_help = "Example:\n  northstar cherry-pick bronze.lab_result --snapshot 4821")]
+    CherryPick {
+        /// The table, as NAMESPACE.TABLE
+        table: String,
+        /// The snapshot
+        #[arg(long, value_name = "ID")]
+        snapshot: i64,
     },
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]

@@ -15,6 +15,7 @@ mod engines;
 mod loads;
 mod merge_model;
 mod merges;
+mod refs;
 mod remote_scan;
 mod slt;
 mod time_travel;

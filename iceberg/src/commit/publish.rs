@@ -179,8 +179,7 @@ pub(super) enum Published {
 fn check_target(head: &LakeTable, branch: &str) -> Result<()> {
     if is_tag(head.metadata(), branch)? {
         let message = format!("`{branch}` is a tag; commits go to branches");
-        return Err(Error::new(ErrorKind::InvalidInput, message)
-            .with_context("table", head.name()));
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_context("table", head.name()));
     }
     match head.head_of(branch) {
         None if branch != MAIN_BRANCH => check_name(branch),

@@ -201,11 +201,8 @@ pub(super) fn require(table: &LakeTable, kind: RefKind, name: &str) -> Result<Ta
         .take(10)
         .collect();
     let hint = if there.is_empty() { "none".to_string() } else { there.join(", ") };
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("the table has no {kind} `{name}`; it has {hint}"),
-    )
-    .with_context("table", table.name()))
+    Err(Error::new(ErrorKind::NotFound, format!("the table has no {kind} `{name}`; it has {hint}"))
+        .with_context("table", table.name()))
 }
 
 fn check_kind(found: &TableRef, wanted: RefKind) -> Result<()> {

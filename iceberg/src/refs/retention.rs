@@ -52,9 +52,7 @@ impl Retention {
                 max_snapshot_age_ms,
                 max_ref_age_ms,
             } => Self { max_ref_age_ms, min_snapshots_to_keep, max_snapshot_age_ms },
-            SnapshotRetention::Tag { max_ref_age_ms } => {
-                Self { max_ref_age_ms, ..Self::default() }
-            }
+            SnapshotRetention::Tag { max_ref_age_ms } => Self { max_ref_age_ms, ..Self::default() },
         }
     }
 
