@@ -59,6 +59,32 @@ async fn w3_what_is_rolled_back_is_loaded_again_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w3_a_load_that_a_rollback_overtakes_is_planned_again() {
+    let lab = Lab::new().await;
+    load(&lab, 0).await;
+    load(&lab, 1).await;
+    let quiet = lab.lake.clone();
+    let rolled_back = Fault::overtaken(move |_| async move {
+        let table = quiet.open_table(&"bronze.visit".parse().unwrap(), &tester()).await.unwrap();
+        let plan = Rollback::plan(&table, "main", history(&table)[0]).unwrap();
+        quiet.roll_back(&table, &plan, false).await.unwrap().settled().unwrap();
+    });
+    let (lake, catalog) = faulty(&lab.lake, [rolled_back]);
+    let text = visits(200, 100);
+    let from = folder(lab.folder.path(), "late", &[("visit.csv", text.as_bytes())]);
+    let report = northstar_tests::lab::load(&lake, &from, VISITS).await.unwrap();
+    assert_eq!((report.tables[0].landed_rows(), catalog.unplayed()), (100, 0));
+    // The number of the batch follows that of the snapshot that was current when it came.
+    let seqs = "SELECT count(*) FROM bronze.visit WHERE _seq = 2 AND id >= 200";
+    assert_eq!(lab.number(seqs).await, 100);
+    assert_eq!(lab.number("SELECT count(*) FROM bronze.visit").await, 200);
+    assert_eq!(visit(&lab).await.inherited_summary("northstar.seq"), Some("2"));
+    load(&lab, 1).await;
+    assert_eq!(lab.number("SELECT count(DISTINCT id) FROM bronze.visit").await, 300);
+    assert_eq!(lab.number("SELECT count(*) FROM bronze.visit").await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c1_each_moment_shows_what_readers_saw_before_and_after_a_rollback() {
     let lab = Lab::new().await;
     let table = numbers(&lab, 3).await;
