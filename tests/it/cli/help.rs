@@ -2,7 +2,7 @@
 
 use super::Program;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["demo"],
     &["generate"],
@@ -11,6 +11,17 @@ const COMMANDS: [&[&str]; 9] = [
     &["sql"],
     &["shell"],
     &["snapshots"],
+    &["tag"],
+    &["tag", "create"],
+    &["tag", "drop"],
+    &["tag", "list"],
+    &["branch"],
+    &["branch", "create"],
+    &["branch", "drop"],
+    &["branch", "list"],
+    &["branch", "fast-forward"],
+    &["rollback"],
+    &["cherry-pick"],
     &["tables"],
 ];
 

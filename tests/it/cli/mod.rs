@@ -5,6 +5,7 @@ mod generate;
 mod help;
 mod loading;
 mod querying;
+mod refs;
 mod refusing;
 mod shell;
 
