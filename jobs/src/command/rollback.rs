@@ -38,9 +38,10 @@ pub(crate) async fn run(
         table.name()
     ));
     if let Some(from) = plan.from {
+        let branch = &plan.branch;
+        let name = table.name();
         printer.note(format!(
-            "to take this back: northstar rollback {} --to {from} --any",
-            table.name()
+            "to take this back: northstar rollback {name} --branch {branch} --to {from} --any"
         ));
     }
     Ok(Done::Well)

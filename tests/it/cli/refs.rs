@@ -99,7 +99,11 @@ fn a_rollback_says_what_it_undoes_and_the_files_load_again() {
     let text = program.run(&back);
     text.succeeds();
     assert!(text.stdout.contains("3 rows, 4 before"), "{}", text.stdout);
-    assert!(text.stderr.contains(&format!("--to {} --any", ids[1])), "{}", text.stderr);
+    assert!(
+        text.stderr.contains(&format!("--branch main --to {} --any", ids[1])),
+        "{}",
+        text.stderr
+    );
     assert!(text.stdout.lines().all(|line| line.chars().count() <= 100), "{}", text.stdout);
     assert_eq!(program.sql("csv", COUNT), "n\n3\n");
     let again = program.run(&back);

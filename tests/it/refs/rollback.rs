@@ -1,10 +1,12 @@
 //! Rollbacks: rows and watermarks go back together, and what is loaded again lands once.
 
-use northstar_catalog::faulty::Fault;
+use std::sync::Arc;
+
+use northstar_catalog::faulty::{Fault, Gate};
 use northstar_iceberg::commit::Altered;
 use northstar_iceberg::refs::Rollback;
 use northstar_iceberg::travel::{AsOf, resolve};
-use northstar_iceberg::{ErrorKind, LakeTable};
+use northstar_iceberg::{ErrorKind, LakeTable, storage};
 use northstar_tests::csv_files::{VISITS, folder, visits};
 use northstar_tests::lab::{Lab, tester};
 
@@ -185,4 +187,41 @@ async fn w2_a_lost_reply_to_a_rollback_is_settled_by_reading() {
     let again = lake.roll_back(&table, &plan, false).await.unwrap();
     assert!(matches!(again, Altered::Unchanged), "{again:?}");
     assert_eq!(open(&lab.lake).await.metadata().history().len(), logged);
+}
+
+#[tokio::test]
+async fn a_rollback_makes_a_table_with_a_damaged_manifest_list_readable() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab, 2).await;
+    let list = table.metadata().current_snapshot().unwrap().manifest_list();
+    std::fs::write(storage::local_path(list).unwrap(), b"torn").unwrap();
+    let error = lab.query("SELECT * FROM ns.numbers").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let plan = Rollback::plan(&table, "main", history(&table)[0]).unwrap();
+    lab.lake.roll_back(&table, &plan, false).await.unwrap().settled().unwrap();
+    assert_eq!(lab.number("SELECT count(*) FROM ns.numbers").await, 10);
+    commit(&lab, &lab.lake, None, 1).await;
+    assert_eq!(lab.number("SELECT count(*) FROM ns.numbers").await, 20);
+}
+
+#[tokio::test]
+async fn w4_a_slow_rollback_shows_the_old_table_until_the_pointer_moves() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab, 2).await;
+    let ids = history(&table);
+    let (asked, answered) = (Gate::new(), Gate::new());
+    let slow = [Fault::Slow(Arc::clone(&asked)), Fault::SlowReply(Arc::clone(&answered))];
+    let (lake, catalog) = faulty(&lab.lake, slow);
+    // There, and back again.
+    for (to, gate, rows) in [(ids[0], asked, 20), (ids[1], answered, 20)] {
+        let table = open(&lab.lake).await;
+        let plan = Rollback::plan(&table, "main", to).unwrap();
+        let (altered, ()) = tokio::join!(lake.roll_back(&table, &plan, true), async {
+            gate.arrived().await;
+            assert_eq!(lab.number("SELECT count(*) FROM ns.numbers").await, rows);
+            gate.open();
+        });
+        assert!(altered.unwrap().settled().unwrap());
+    }
+    assert_eq!(catalog.unplayed(), 0);
 }
