@@ -19,6 +19,7 @@ mod merge_conflicts;
 mod merge_model;
 mod merge_on_read;
 mod merges;
+mod refs;
 mod remote_scan;
 mod slt;
 mod time_travel;

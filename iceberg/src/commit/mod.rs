@@ -30,6 +30,7 @@ pub mod summary;
 pub(crate) use publish::lasting_conflict;
 pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
+pub(crate) use snapshot::unfit;
 
 pub use alter::Altered;
 pub use change::{DeleteFile, FileChange};

@@ -42,6 +42,7 @@ mod tests;
 
 pub use error::from_datafusion;
 pub use lake_tables::LakeTables;
+pub(crate) use moment::moment_ms;
 pub use options::SqlOptions;
 pub(crate) use parse::Parsed;
 pub(crate) use rewrite::ALL_COLUMNS;

@@ -19,6 +19,17 @@ const COMMANDS: &[&[&str]] = &[
     &["maintain", "expire"],
     &["maintain", "orphans"],
     &["maintain", "retention"],
+    &["tag"],
+    &["tag", "create"],
+    &["tag", "drop"],
+    &["tag", "list"],
+    &["branch"],
+    &["branch", "create"],
+    &["branch", "drop"],
+    &["branch", "list"],
+    &["branch", "fast-forward"],
+    &["rollback"],
+    &["cherry-pick"],
     &["tables"],
 ];
 

@@ -7,6 +7,7 @@ mod loading;
 mod maintaining;
 mod merging;
 mod querying;
+mod refs;
 mod refusing;
 mod shell;
 
