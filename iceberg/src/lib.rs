@@ -12,6 +12,7 @@
 //! | [`scan`] | reading: files chosen from manifests, Parquet read by field id |
 //! | [`write`](mod@write) | rows in, data files out: partitioned, sorted, within a memory budget |
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
+//! | [`inspect`] | metadata tables: snapshots, files, manifests … as SQL reads them |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
@@ -24,6 +25,7 @@ pub mod codec;
 pub mod commit;
 pub mod engine;
 pub mod ids;
+pub mod inspect;
 pub mod lake;
 pub mod merge;
 pub mod observer;

@@ -3,6 +3,7 @@
 //! ```text
 //! provider  a table at a snapshot: the entry
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
+//!  │  ╰ manifest_cache  each manifest is read once
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
 //!  ├ deletes    position-delete files ─▶ rows to leave out
 //!  ├ statistics what the planner may know of a file
@@ -23,6 +24,7 @@ mod bounds;
 mod config;
 mod deletes;
 mod files;
+mod manifest_cache;
 mod open;
 mod partition;
 mod provider;
@@ -35,9 +37,12 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use bounds::scalar;
 pub(crate) use deletes::only_data_file;
+pub(crate) use files::{manifests, spec_of};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
+pub use manifest_cache::ManifestCache;
 pub use provider::IcebergTable;
 pub use prune::Pruning;
 pub use slice::FileSlice;

@@ -22,6 +22,7 @@ use iceberg::table::Table;
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 use super::deletes::position_deletes;
 use super::files::{LiveFile, live_files, manifests};
+use super::manifest_cache::ManifestCache;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
@@ -42,6 +43,7 @@ pub struct IcebergTable {
     schema: SchemaRef,
     /// The only files to be read, by path; all if there are none.
     only: Option<Arc<HashSet<String>>>,
+    cache: Arc<ManifestCache>,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -90,7 +92,26 @@ impl IcebergTable {
         let columns = arrow_schema(&iceberg).map_err(in_table)?;
         let store = store_url(metadata.location()).map_err(in_table)?;
         let schema = Arc::clone(&columns);
-        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None })
+        let cache = Arc::new(ManifestCache::new(0));
+        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None, cache })
+    }
+
+    /// The same table, whose manifests are looked for in `cache` first.
+    #[must_use]
+    pub fn with_cache(self, cache: Arc<ManifestCache>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// The same rows under another schema of the table, with the columns that this one has, by
+    /// field id. A column that came later is NULL.
+    ///
+    /// # Errors
+    /// `Unsupported` for nested columns.
+    pub fn with_schema(self, iceberg: Arc<Schema>) -> Result<Self> {
+        let columns = arrow_schema(&iceberg)
+            .map_err(|error| error.with_context("table", self.table.identifier()))?;
+        let schema = Arc::clone(&columns);
+        Ok(Self { iceberg, columns, schema, ..self })
     }
 
     /// Shows each row's address behind the table's columns: `_file` and `_pos`.
@@ -123,9 +144,23 @@ impl IcebergTable {
     /// # Errors
     /// As a scan.
     pub async fn live_rows(&self) -> Result<HashMap<String, u64>> {
+        let slices = self.slices().await?;
+        Ok(slices.into_iter().map(|(path, slice)| (path, slice.live_rows())).collect())
+    }
+
+    /// The data files that hold a live row, by path, each with its deleted positions.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub async fn slices(&self) -> Result<HashMap<String, Arc<FileSlice>>> {
         let selected = self.select(None).await?;
         let slices = selected.files.into_iter().map(|file| file.slice);
-        Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
+        Ok(slices.map(|slice| (slice.path.clone(), slice)).collect())
+    }
+
+    /// The schema that is read, as Iceberg has it.
+    pub fn iceberg_schema(&self) -> &Arc<Schema> {
+        &self.iceberg
     }
 
     /// The snapshot that is read; `None` for a table without one.
@@ -151,7 +186,7 @@ impl IcebergTable {
             }),
             None => vec![true; manifests.len()],
         };
-        let live = live_files(&self.table, manifests, &keep).await?;
+        let live = live_files(&self.table, manifests, &keep, &self.cache).await?;
         let mut data = live.data;
         if let Some(only) = &self.only {
             data.retain(|file| only.contains(file.data().file_path()));

@@ -117,7 +117,7 @@ pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result
         .properties
         .extend(bloom.map(|column| (properties::bloom_filter_key(column), "true".into())));
     if !contract.key().is_empty() {
-        table.properties.insert("northstar.key".into(), contract.key().join(","));
+        table.properties.insert(properties::KEY.into(), contract.key().join(","));
     }
     let phi: Vec<&str> = columns
         .iter()
@@ -125,7 +125,7 @@ pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result
         .filter(|name| contract.phi(name) == Some(Phi::Direct))
         .collect();
     if !phi.is_empty() {
-        table.properties.insert("northstar.phi.direct".into(), phi.join(","));
+        table.properties.insert(properties::PHI_DIRECT.into(), phi.join(","));
     }
     Ok(table)
 }
