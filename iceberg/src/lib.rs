@@ -14,6 +14,7 @@
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
 //! | [`inspect`] | metadata tables: snapshots, files, manifests … as SQL reads them |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
+//! | [`diff`] | what changed between two snapshots |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
@@ -23,6 +24,7 @@ pub mod access;
 pub mod clock;
 pub mod codec;
 pub mod commit;
+pub mod diff;
 pub mod engine;
 pub mod ids;
 pub mod inspect;

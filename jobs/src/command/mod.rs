@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod demo;
+mod diff;
 mod generate;
 mod load;
 mod shell;
@@ -33,6 +34,10 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::Sql { query } => sql::run(global, query, printer).await,
         Command::Shell => shell::run(global, printer).await,
         Command::Snapshots { table } => snapshots::run(global, table, printer).await,
+        Command::Diff { table, from, to, key, rows } => {
+            let request = diff::Request { table, from, to, key, rows: *rows };
+            diff::run(global, &request, printer).await
+        }
         Command::Tables => tables::run(global, printer).await,
     }
 }
