@@ -2,7 +2,7 @@
 
 use super::Program;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &[],
     &["demo"],
     &["generate"],
@@ -11,6 +11,7 @@ const COMMANDS: [&[&str]; 9] = [
     &["sql"],
     &["shell"],
     &["snapshots"],
+    &["diff"],
     &["tables"],
 ];
 
