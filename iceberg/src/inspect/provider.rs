@@ -46,12 +46,8 @@ pub struct InspectTable {
 
 impl InspectTable {
     /// A metadata table of `table` at a snapshot; at `None`, the table has no files.
-    pub fn new(
-        table: &LakeTable,
-        kind: MetadataTable,
-        snapshot: Option<i64>,
-        cache: Arc<ManifestCache>,
-    ) -> Self {
+    pub fn new(table: &LakeTable, kind: MetadataTable, snapshot: Option<i64>) -> Self {
+        let cache = Arc::clone(table.manifests());
         let schema = match kind {
             MetadataTable::Snapshots => schema(SNAPSHOTS),
             MetadataTable::History => schema(HISTORY),

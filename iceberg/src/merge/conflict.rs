@@ -33,8 +33,7 @@ impl Validation for StillTrue<'_, '_> {
         if planned_on.is_some() && !ancestors().any(|id| id == planned_on) {
             return Ok(Some("it was set back to an earlier snapshot".to_string()));
         }
-        let session = self.run.session;
-        let (base, now) = (provider(session, self.base)?, provider(session, head)?);
+        let (base, now) = (provider(self.base)?, provider(head)?);
         let (before, after) = (base.live_rows().await?, now.live_rows().await?);
         if before == after {
             return Ok(None);

@@ -61,8 +61,9 @@ impl<'a> Run<'a> {
             .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
         let name = table_name(session, &statement)?;
         let base = session.lake.open_table(&name, &session.access).await?;
+        let base = base.with_manifests(Arc::clone(&session.manifests));
         base.check_writable()?;
-        given.insert(name.clone(), Arc::new(provider(session, &base)?));
+        given.insert(name.clone(), Arc::new(provider(&base)?));
         let prepared = session.sql.prepare(parsed, given).await?;
         // With its version clauses numbered, the statement is another one.
         let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
@@ -130,7 +131,7 @@ impl<'a> Run<'a> {
         head.check_writable()?;
         self.base = head;
         if self.source_reads_all {
-            let table = provider(self.session, &self.base)?;
+            let table = provider(&self.base)?;
             self.planning.get_mut().set_target(&self.name, table)?;
             self.keep_source().await?;
         }
@@ -166,7 +167,7 @@ impl<'a> Run<'a> {
     /// Finds, writes and tries to commit, on the table as it is in `base`.
     async fn round(&mut self) -> Result<Outcome> {
         let target = self.target()?;
-        let table = provider(self.session, &self.base)?;
+        let table = provider(&self.base)?;
         let (pairs, inserts) = {
             let mut planning = self.planning.lock().await;
             planning.set_target(&self.name, table.clone())?;
@@ -234,7 +235,7 @@ impl<'a> Run<'a> {
     }
 
     fn target(&self) -> Result<Target> {
-        let columns = Arc::clone(provider(self.session, &self.base)?.columns());
+        let columns = Arc::clone(provider(&self.base)?.columns());
         Ok(Target { name: self.name.clone(), alias: alias_of(&self.statement), columns })
     }
 
@@ -297,9 +298,9 @@ impl<'a> Run<'a> {
 }
 
 /// The current snapshot of a table, for queries.
-pub(super) fn provider(session: &LakeSession, table: &LakeTable) -> Result<IcebergTable> {
+pub(super) fn provider(table: &LakeTable) -> Result<IcebergTable> {
     let current = IcebergTable::try_new(table.inner().clone(), None)?;
-    Ok(current.with_cache(Arc::clone(&session.manifests)))
+    Ok(current.with_cache(Arc::clone(table.manifests())))
 }
 
 fn table_name(session: &LakeSession, statement: &RowStatement) -> Result<TableName> {

@@ -43,7 +43,7 @@ impl LakeTables {
         let table = self.lake.open_table(name, &self.access).await?;
         let snapshot =
             resolve(table.metadata(), as_of).map_err(|error| error.with_context("table", name))?;
-        Ok((table, snapshot))
+        Ok((table.with_manifests(Arc::clone(&self.manifests)), snapshot))
     }
 }
 
@@ -72,6 +72,6 @@ impl TableSource for LakeTables {
     ) -> Result<Arc<dyn TableProvider>> {
         kind.check_version(name, as_of)?;
         let (table, snapshot) = self.at(name, as_of).await?;
-        Ok(Arc::new(InspectTable::new(&table, kind, snapshot, Arc::clone(&self.manifests))))
+        Ok(Arc::new(InspectTable::new(&table, kind, snapshot)))
     }
 }
