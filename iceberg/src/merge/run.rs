@@ -60,6 +60,7 @@ impl<'a> Run<'a> {
             .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
         let name = table_name(session, &statement)?;
         let base = session.lake.open_table(&name, &session.access).await?;
+        let base = base.with_manifests(Arc::clone(&session.manifests));
         base.check_writable()?;
         given.insert(name.clone(), Arc::new(provider(&base)?));
         let prepared = session.sql.prepare(parsed, given).await?;
@@ -292,7 +293,8 @@ impl<'a> Run<'a> {
 
 /// The current snapshot of a table, for queries.
 pub(super) fn provider(table: &LakeTable) -> Result<IcebergTable> {
-    IcebergTable::try_new(table.inner().clone(), None)
+    let current = IcebergTable::try_new(table.inner().clone(), None)?;
+    Ok(current.with_cache(Arc::clone(table.manifests())))
 }
 
 fn table_name(session: &LakeSession, statement: &RowStatement) -> Result<TableName> {

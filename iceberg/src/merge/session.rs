@@ -14,6 +14,7 @@ use super::statement::RowStatement;
 use crate::access::Access;
 use crate::commit::{CommitRequest, RunContext};
 use crate::engine::Engine;
+use crate::scan::ManifestCache;
 use crate::sql::{LakeTables, SqlOptions, SqlSession};
 use crate::write::WriteOptions;
 use crate::{Lake, Result, TableName};
@@ -56,6 +57,7 @@ pub struct LakeSession {
     pub(crate) run: RunContext,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) options: ChangeOptions,
+    pub(crate) manifests: Arc<ManifestCache>,
 }
 
 impl LakeSession {
@@ -71,22 +73,29 @@ impl LakeSession {
         engine: Arc<dyn Engine>,
         options: ChangeOptions,
     ) -> Result<Self> {
-        let tables = Arc::new(LakeTables::new(lake.clone(), access.clone()));
-        let sql = SqlSession::new(sql, tables)?;
-        Ok(Self { sql, lake, access, run, engine, options })
+        let tables = LakeTables::new(lake.clone(), access.clone());
+        let manifests = Arc::clone(tables.manifests());
+        let sql = SqlSession::new(sql, Arc::new(tables))?;
+        Ok(Self { sql, lake, access, run, engine, options, manifests })
     }
 
     /// The same session, planning with the settings and rules of `state`, such as a cluster's.
     #[must_use]
     pub fn with_state(self, state: SessionStateBuilder) -> Self {
-        let tables = Arc::new(LakeTables::new(self.lake.clone(), self.access.clone()));
-        Self { sql: SqlSession::with_state(state, tables), ..self }
+        let tables = LakeTables::new(self.lake.clone(), self.access.clone())
+            .with_manifests(Arc::clone(&self.manifests));
+        Self { sql: SqlSession::with_state(state, Arc::new(tables)), ..self }
     }
 
     /// The same session on another engine.
     #[must_use]
     pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
         Self { engine, ..self }
+    }
+
+    /// The manifests that the session's statements have read.
+    pub fn manifests(&self) -> &Arc<ManifestCache> {
+        &self.manifests
     }
 
     /// The session's queries alone.

@@ -13,7 +13,7 @@ const LEVEL: &str = "write.parquet.compression-level";
 const TARGET_FILE: &str = "write.target-file-size-bytes";
 const ROW_GROUP: &str = "write.parquet.row-group-size-bytes";
 const PAGE: &str = "write.parquet.page-size-bytes";
-const METRICS_DEFAULT: &str = "write.metadata.metrics.default";
+pub(crate) const METRICS_DEFAULT: &str = "write.metadata.metrics.default";
 const METRICS_COLUMN: &str = "write.metadata.metrics.column.";
 const BLOOM_COLUMN: &str = "write.parquet.bloom-filter-enabled.column.";
 const RETRIES: &str = "commit.retry.num-retries";
@@ -23,6 +23,12 @@ const MERGE_MODE: &str = "write.merge.mode";
 const UPDATE_MODE: &str = "write.update.mode";
 const DELETE_MODE: &str = "write.delete.mode";
 const PREVIOUS_VERSIONS: &str = "write.metadata.previous-versions-max";
+
+/// The property that lists the columns that identify a row, joined by commas.
+pub const KEY: &str = "northstar.key";
+
+/// The property that lists the columns tagged as direct identifiers, joined by commas.
+pub const PHI_DIRECT: &str = "northstar.phi.direct";
 
 /// What manifests say of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
