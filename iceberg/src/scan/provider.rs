@@ -93,6 +93,18 @@ impl IcebergTable {
         Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None })
     }
 
+    /// The same rows under another schema of the table, with the columns that this one has, by
+    /// field id. A column that came later is NULL.
+    ///
+    /// # Errors
+    /// `Unsupported` for nested columns.
+    pub fn with_schema(self, iceberg: Arc<Schema>) -> Result<Self> {
+        let columns = arrow_schema(&iceberg)
+            .map_err(|error| error.with_context("table", self.table.identifier()))?;
+        let schema = Arc::clone(&columns);
+        Ok(Self { iceberg, columns, schema, ..self })
+    }
+
     /// Shows each row's address behind the table's columns: `_file` and `_pos`.
     ///
     /// # Errors
