@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
+use iceberg::spec::MAIN_BRANCH;
 
 use super::report::ChangeReport;
 use super::run::Run;
@@ -46,6 +47,9 @@ pub struct StatementCommit {
     pub summary: BTreeMap<String, String>,
     /// See [`CommitRequest::expect`].
     pub expect: Option<(String, Option<String>)>,
+    /// The branch that is read as the target and committed to, which must be there; `main` if none is
+    /// given. Other tables are read as they are.
+    pub branch: Option<String>,
 }
 
 /// Runs SQL over the tables of a lake: queries, `MERGE`, `UPDATE` and `DELETE`.
@@ -126,7 +130,8 @@ impl LakeSession {
     /// done again on top of them.
     ///
     /// # Errors
-    /// `InvalidInput` for mistakes in the statement; `InvalidData` if a row would be changed twice
+    /// `InvalidInput` for mistakes in the statement; `NotFound` for a branch that is not there;
+    /// `InvalidData` if a row would be changed twice
     /// (M1) or a required column were NULL; `Unsupported` for what cannot be honoured; `Conflict`
     /// if other writers keep coming first; `CommitUnknown` if a reply was lost for good; storage
     /// errors. Nothing has changed in any of them but `CommitUnknown`.
@@ -143,6 +148,7 @@ impl LakeSession {
             summary: commit.summary,
             expect: commit.expect,
         };
-        Box::pin(Run::start(self, parsed, given, request).await?.finish()).await
+        let branch = commit.branch.unwrap_or_else(|| MAIN_BRANCH.to_string());
+        Box::pin(Run::start(self, parsed, given, request, branch).await?.finish()).await
     }
 }
