@@ -31,7 +31,6 @@ mod holdings;
 mod manifests;
 mod orphans;
 mod reading;
-mod refs;
 mod removal;
 
 pub(crate) use base::base_key;
