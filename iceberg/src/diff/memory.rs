@@ -14,11 +14,11 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 const BYTES_PER_PARTITION: usize = 64 << 20;
 
 /// Rows are wide, since all columns are compared: batches are kept small.
-const BATCH_ROWS: usize = 1024;
+const BATCH_ROWS: usize = 512;
 
-/// Into how many parts a partition's memory goes: for two sorts, and as much again for each while it
-/// merges, with some left.
-const PARTS: usize = 6;
+/// Into how many parts a partition's memory goes: for each of three sorts, one for the rows that it
+/// takes in and two to merge what it put aside.
+const PARTS: usize = 9;
 
 /// The state of a session, for queries of which one sort reads what another gives.
 ///
@@ -49,7 +49,8 @@ pub(super) fn frugal(state: SessionState) -> DFResult<SessionState> {
     Ok(state.with_config(config).with_runtime_env(runtime).build())
 }
 
-/// A pool of which no one that can put rows aside takes more than a part.
+/// A pool of which no one takes more than its part: one that can put rows aside does so then, and a
+/// merge takes fewer runs at a time.
 #[derive(Debug)]
 struct Parts {
     all: GreedyMemoryPool,
@@ -85,12 +86,13 @@ impl MemoryPool for Parts {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> DFResult<()> {
         let held = reservation.size();
+        let consumer = reservation.consumer();
+        let most = if consumer.can_spill() { self.part } else { 2 * self.part };
         // One batch always passes: what holds nothing has nothing to put aside.
-        if reservation.consumer().can_spill() && held > 0 && held + additional > self.part {
+        if held > 0 && held + additional > most {
             return Err(DataFusionError::ResourcesExhausted(format!(
-                "{} has its part of {} bytes",
-                reservation.consumer().name(),
-                self.part
+                "{} has its part of {most} bytes",
+                consumer.name()
             )));
         }
         self.all.try_grow(reservation, additional)
