@@ -12,6 +12,7 @@ use northstar_iceberg::commit::FileChange;
 use northstar_iceberg::diff::{CHANGE_COLUMN, Diff, DiffCounts, DiffRequest};
 use northstar_iceberg::merge::LakeSession;
 use northstar_iceberg::scan::IcebergTable;
+use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
 use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
 use northstar_iceberg::travel::AsOf;
 use northstar_tests::changes::{Changes, session};
@@ -366,4 +367,37 @@ async fn an_expired_snapshot_is_named_with_the_oldest_that_is_kept() {
         assert!(text.contains(&gone.to_string()), "{text}");
         assert!(text.contains(&format!("oldest kept: snapshot {} of 2024-", ids[1])), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_do_not_fit_into_memory_are_compared_on_disk() {
+    const MEMORY_BYTES: usize = 16 << 20;
+    let lab = Lab::new().await;
+    let changes = Changes::new(&lab, "ns.t", &[]).await;
+    let insert = "MERGE INTO ns.t USING (SELECT value AS id, repeat('x', 200) AS site, 0 AS n \
+                  FROM generate_series(1, 60000)) AS s ON false WHEN NOT MATCHED THEN INSERT *";
+    changes.change(insert).await;
+    let first = opened(&lab, "ns.t").await.metadata().current_snapshot_id().unwrap();
+    changes.change("UPDATE ns.t SET n = 1 WHERE id % 100 = 0").await;
+    let tables = Arc::new(LakeTables::new(lab.lake.clone(), tester()));
+    let options = SqlOptions {
+        memory_bytes: Some(MEMORY_BYTES),
+        spill_dir: Some(lab.path("spill")),
+        ..SqlOptions::default()
+    };
+    let session = SqlSession::new(options, tables).unwrap();
+    let request =
+        DiffRequest { from: AsOf::Snapshot(first), to: AsOf::Current, key: vec!["id".into()] };
+    let name = "ns.t".parse().unwrap();
+    let diff = lab.lake.diff(&name, &request, &tester(), &session).await.unwrap();
+    let counts = diff.counts().await.unwrap();
+    assert_eq!(counts, DiffCounts { updated: 600, ..DiffCounts::default() });
+    let found = std::cell::Cell::new(0);
+    diff.each_batch(|batch| {
+        found.set(found.get() + batch.num_rows());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(found.get(), 1200);
 }

@@ -11,13 +11,15 @@
 //! sides     the table at both, under the newer schema; the files that can differ
 //! plan      the queries: what is more on one side, and how it pairs
 //! bits      floats as their bits, so that no engine's idea of equality comes in
+//! memory    how these queries share the memory of the session
 //! result    the rows, or how many there are
 //! ```
 //!
-//! All of it runs as queries of the session and within its memory: the aggregation and the sorts
-//! spill.
+//! All of it runs as queries of the session and within its memory: sorts put aside what does not
+//! fit.
 
 mod bits;
+mod memory;
 mod plan;
 mod request;
 mod result;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, Result as DFResult};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::functions_nested::expr_fn::array_repeat;
 use datafusion::functions_window::expr_fn::{lag, lead, row_number};
 use datafusion::logical_expr::{
@@ -45,9 +45,8 @@ impl Plan {
         let columns = Arc::clone(before.columns());
         let all: Vec<Expr> = (0..columns.fields().len()).map(column).collect();
         let rows = LogicalPlanBuilder::from(side("before", before, -1)?)
-            .union(side("after", after, 1)?)?
-            .aggregate(all.clone(), [sum(named(WEIGHT)).alias(WEIGHT)])?
-            .filter(named(WEIGHT).not_eq(lit(0_i64)))?;
+            .union(side("after", after, 1)?)?;
+        let rows = surplus(rows, &all)?;
         let times = |weight: Expr| array_repeat(lit(1_i64), weight).alias(TIMES);
         let gone = rows
             .clone()
@@ -105,6 +104,23 @@ fn side(name: &str, table: IcebergTable, weight: i64) -> DFResult<LogicalPlan> {
     LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?
         .project(values.chain([lit(weight).alias(WEIGHT)]))?
         .build()
+}
+
+/// Each row that is there more often on one side, with how much more often.
+///
+/// Rows are numbered first only because that has them sorted: an aggregation of sorted rows holds
+/// one group at a time, while one that hashes them holds all, and does not spill them. What is
+/// numbered must be asked for, or the numbering would be left out.
+fn surplus(rows: LogicalPlanBuilder, all: &[Expr]) -> DFResult<LogicalPlanBuilder> {
+    let number = row_number()
+        .partition_by(all.to_vec())
+        .order_by(vec![named(WEIGHT).sort(true, false)])
+        .build()?
+        .alias(RANK);
+    let sums = [sum(named(WEIGHT)).alias(WEIGHT), max(named(RANK)).alias(RANK)];
+    rows.window([number])?
+        .aggregate(all.to_vec(), sums)?
+        .filter(named(WEIGHT).not_eq(lit(0_i64)).and(named(RANK).gt(lit(0_u64))))
 }
 
 /// Rows that came and rows that went.

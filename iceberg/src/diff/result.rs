@@ -9,6 +9,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use futures::TryStreamExt;
 
+use super::memory::frugal;
 use super::plan::{CHANGE_COLUMN, Plan};
 use super::request::{DiffRequest, key, snapshot};
 use super::sides::Sides;
@@ -81,7 +82,7 @@ impl Lake {
         let places = key.iter().filter_map(|name| columns.index_of(name).ok()).collect();
         let plan = Plan::new(sides.before, sides.after, places).map_err(from_datafusion)?;
         let notes = sides.note.into_iter().chain(no_key).collect();
-        let state = session.context().state();
+        let state = frugal(session.context().state()).map_err(from_datafusion)?;
         Ok(Diff { from, to, key, notes, files: sides.files, plan, state })
     }
 }

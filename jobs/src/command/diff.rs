@@ -58,8 +58,7 @@ fn counts(diff: &Diff, counts: DiffCounts, output: Output, printer: &Printer) ->
         ("inserted", counts.inserted),
         ("updated", counts.updated),
         ("deleted", counts.deleted),
-        ("files_before", gone),
-        ("files_after", come),
+        ("files", gone + come),
     ];
     let snapshots = [("from", diff.from), ("to", diff.to)];
     if output != Output::Json {

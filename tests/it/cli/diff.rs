@@ -35,11 +35,14 @@ fn counts_are_numbers_for_machines_and_a_row_for_people() {
     let run = program.run(&[&["--output", "csv"], &diff[..]].concat());
     run.succeeds();
     let lines: Vec<&str> = run.stdout.lines().collect();
-    assert_eq!(lines[0], "from,to,inserted,updated,deleted,files_before,files_after");
+    assert_eq!(lines[0], "from,to,inserted,updated,deleted,files");
     assert!(
         lines[1].starts_with(&format!("{first},")) && lines[1].contains(",1,1,1,"),
         "{lines:?}"
     );
+    let run = program.run(&diff);
+    run.succeeds();
+    assert!(run.stdout.contains(&first), "an id stands on one line: {}", run.stdout);
     // Without a key no row is an update; a time and a branch name snapshots too.
     let time = program.snapshots("bronze.visit")[0]["committed"].as_str().unwrap().to_string();
     let run =
