@@ -4,6 +4,11 @@ mod compacting;
 mod concurrent;
 mod expiring;
 mod holding;
+mod lives;
 mod manifests;
 mod orphans;
 mod place;
+
+#[path = "../merge_model/random.rs"]
+#[expect(dead_code, reason = "the model of MERGE uses more of it")]
+mod random;
