@@ -11,7 +11,7 @@ use northstar_tests::changes::{rows, session};
 use northstar_tests::lab::{START_MS, run_context, tester};
 
 use super::place::Place;
-use super::random::Random;
+use crate::merge_model::random::Random;
 
 const STEPS: i64 = 24;
 

@@ -8,7 +8,3 @@ mod lives;
 mod manifests;
 mod orphans;
 mod place;
-
-#[path = "../merge_model/random.rs"]
-#[expect(dead_code, reason = "the model of MERGE uses more of it")]
-mod random;
