@@ -34,7 +34,7 @@ pub struct ExpireReport {
     pub removed: Removed,
 }
 
-/// What [`expire`] would do now. Nothing changes.
+/// What [`expire()`] would do now. Nothing changes.
 ///
 /// # Errors
 /// As [`ExpiryPlan::of`]; `Damaged` for a manifest that cannot be read; storage errors.
