@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use iceberg::spec::{
     DataContentType, DataFile, Manifest, ManifestContentType, ManifestEntryRef, ManifestFile,
-    ManifestWriter, ManifestWriterBuilder, PartitionSpecRef, SnapshotRef,
+    ManifestWriter, ManifestWriterBuilder, PartitionSpecRef, SchemaRef, SnapshotRef,
 };
 
 use super::change::DeleteFile;
@@ -27,8 +27,8 @@ pub(super) struct Manifests<'a> {
     pub(super) list: Vec<ManifestFile>,
     /// The new ones, removed unless the attempt is kept.
     pub(super) attempt: Attempt,
-    /// The files that go, with the spec of their manifest.
-    pub(super) removed: Vec<(DataFile, PartitionSpecRef)>,
+    /// The files that go, with the spec and the schema of their manifest.
+    pub(super) removed: Vec<(DataFile, PartitionSpecRef, SchemaRef)>,
 }
 
 impl<'a> Manifests<'a> {
@@ -103,7 +103,7 @@ impl<'a> Manifests<'a> {
     ) -> Result<()> {
         let spec = manifest.metadata().partition_spec().clone();
         let (mut writer, location) = self.writer(&spec, manifest, file.content)?;
-        let spec = Arc::new(spec);
+        let (spec, schema) = (Arc::new(spec), manifest.metadata().schema());
         let failed = |error| written("a manifest", &location, error);
         for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
             let (Some(sequence), Some(added_by)) = (entry.sequence_number(), entry.snapshot_id())
@@ -116,7 +116,7 @@ impl<'a> Manifests<'a> {
             };
             let data = entry.data_file().clone();
             if goes(entry) {
-                self.removed.push((data.clone(), Arc::clone(&spec)));
+                self.removed.push((data.clone(), Arc::clone(&spec), Arc::clone(schema)));
                 writer.add_delete_file(data, sequence, entry.file_sequence_number)
             } else {
                 writer.add_existing_file(data, added_by, sequence, entry.file_sequence_number)

@@ -8,6 +8,11 @@ use std::str::FromStr;
 
 use crate::{Error, ErrorKind, Result};
 
+/// The columns that identify a row, by name, with commas between.
+pub const KEY: &str = "northstar.key";
+/// The columns that identify a person directly, likewise.
+pub const PHI_DIRECT: &str = "northstar.phi.direct";
+
 const CODEC: &str = "write.parquet.compression-codec";
 const LEVEL: &str = "write.parquet.compression-level";
 const TARGET_FILE: &str = "write.target-file-size-bytes";

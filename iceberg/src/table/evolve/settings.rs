@@ -1,0 +1,98 @@
+//! Properties that are set and taken away, and those that follow a column when its name changes.
+//!
+//! Properties name columns by their names, not their ids. If they did not follow, a renamed column
+//! would lose its metrics mode, and a manifest could show bounds of what must have none.
+
+use std::collections::{BTreeMap, HashMap};
+
+use iceberg::spec::{Schema, TableProperties};
+
+use super::refused;
+use crate::Result;
+use crate::commit::summary::MAX_VALUE_BYTES;
+use crate::table::WriteProperties;
+use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
+
+/// The properties whose values are lists of columns.
+const LISTS: [&str; 2] = [KEY, PHI_DIRECT];
+
+/// The columns that a property lists.
+pub(super) fn listed<'a>(
+    properties: &'a HashMap<String, String>,
+    key: &str,
+) -> impl Iterator<Item = &'a str> {
+    let text = properties.get(key).map_or("", String::as_str);
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Refuses properties that a table with these columns cannot have.
+///
+/// # Errors
+/// `InvalidInput`, naming the property; `Unsupported` as [`WriteProperties::read`].
+pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Result<()> {
+    for (key, value) in properties {
+        if TableProperties::RESERVED_PROPERTIES.contains(&key.as_str()) {
+            return Err(refused(format!(
+                "{key} is kept in the table's metadata itself and cannot be set"
+            )));
+        }
+        if key.is_empty() || key.len() + value.len() > MAX_VALUE_BYTES {
+            return Err(refused(format!(
+                "a property needs a name, and takes at most {MAX_VALUE_BYTES} bytes with its value"
+            )));
+        }
+    }
+    let prefixes = [metrics_key(""), bloom_filter_key("")];
+    let by_key = properties
+        .keys()
+        .filter_map(|key| Some((key, prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?)));
+    let keys: Vec<String> = LISTS.iter().map(|key| (*key).to_string()).collect();
+    let in_lists = keys.iter().flat_map(|key| listed(properties, key).map(move |name| (key, name)));
+    for (key, column) in by_key.chain(in_lists) {
+        if schema.field_by_name(column).is_none() {
+            return Err(refused(format!("{key} speaks of a column `{column}`, which is not there")));
+        }
+    }
+    WriteProperties::read(properties).map(drop)
+}
+
+/// The properties after columns were renamed and dropped: (to be set, to be taken away).
+pub(super) fn follow(
+    properties: &HashMap<String, String>,
+    renamed: &[(String, String)],
+    dropped: &[String],
+) -> (HashMap<String, String>, Vec<String>) {
+    let mut now: BTreeMap<String, String> =
+        properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let keys = |column: &str| [metrics_key(column), bloom_filter_key(column)];
+    for (from, to) in renamed {
+        for (from, to) in keys(from).into_iter().zip(keys(to)) {
+            if let Some(value) = now.remove(&from) {
+                now.insert(to, value);
+            }
+        }
+    }
+    for column in dropped {
+        for key in keys(column) {
+            now.remove(&key);
+        }
+    }
+    for key in LISTS {
+        let Some(text) = now.get(key).filter(|text| !text.is_empty()) else { continue };
+        let names = text.split(',').map(str::trim).filter_map(|name| {
+            let name = renamed.iter().fold(name, |name, (from, to)| match name == from {
+                true => to.as_str(),
+                false => name,
+            });
+            (!dropped.iter().any(|column| column == name)).then_some(name)
+        });
+        let names = names.collect::<Vec<_>>().join(",");
+        match names.is_empty() {
+            true => now.remove(key),
+            false => now.insert(key.to_string(), names),
+        };
+    }
+    let gone = properties.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
+    let set = now.into_iter().filter(|(key, value)| properties.get(key) != Some(value)).collect();
+    (set, gone)
+}
