@@ -35,7 +35,7 @@ test-rust:
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
 
 test-interop: $(VENV_READY)
-	@echo "reading the demo's tables with PyIceberg and DuckDB"
+	@echo "reading and changing tables beside PyIceberg, DuckDB and Sail"
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(VENV)/bin/python tests/interop/run.py
 
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 random statements)

@@ -36,6 +36,21 @@ pub struct Changes {
 impl Changes {
     /// Makes the table, partitioned by `partition`.
     pub async fn new(lab: &Lab, table: &str, partition: &[&str]) -> Self {
+        Self::made(lab, table, partition, &[]).await
+    }
+
+    /// Makes the table so that its statements delete by position.
+    pub async fn merge_on_read(lab: &Lab, table: &str, partition: &[&str]) -> Self {
+        let mode = |verb: &str| (format!("write.{verb}.mode"), "merge-on-read".to_string());
+        Self::made(lab, table, partition, &["merge", "update", "delete"].map(mode)).await
+    }
+
+    async fn made(
+        lab: &Lab,
+        table: &str,
+        partition: &[&str],
+        properties: &[(String, String)],
+    ) -> Self {
         let name: northstar_iceberg::TableName = table.parse().expect("a name");
         // The namespace may be there.
         let made = lab.lake.catalog.create_namespace(name.namespace()).await;
@@ -48,10 +63,22 @@ impl Changes {
             ],
             partition: partition.iter().map(|field| field.parse().expect("a field")).collect(),
             sort: Vec::new(),
-            properties: [].into(),
+            properties: properties.iter().cloned().collect(),
         };
         lab.lake.create_table(&name, &definition, &tester()).await.expect("a table");
         Self { session: session(lab), table: table.to_string() }
+    }
+
+    /// The same table with another value of a property.
+    pub async fn with_property(self, lab: &Lab, key: &str, value: &str) -> Self {
+        let name = self.table.parse().expect("a name");
+        let table = lab.lake.open_table(&name, &tester()).await.expect("a table");
+        let set = lab.lake.alter(&table, |_, builder| {
+            let properties = [(key.to_string(), value.to_string())].into();
+            Ok(Some(builder.set_properties(properties).expect("properties")))
+        });
+        assert!(set.await.expect("a change").settled().expect("a reply"));
+        self
     }
 
     /// Runs a statement that succeeds.

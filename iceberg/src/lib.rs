@@ -13,6 +13,7 @@
 //! | [`write`](mod@write) | rows in, data files out: partitioned, sorted, within a memory budget |
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
+//! | [`history`] | the rows of some keys, snapshot by snapshot |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod codec;
 pub mod commit;
 pub mod engine;
+pub mod history;
 pub mod ids;
 pub mod lake;
 pub mod merge;

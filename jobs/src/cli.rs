@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
   northstar load csv --from ./extract --into bronze
+  northstar merge silver.lab_result --changes ./changes/day_1/lab_result.csv
   northstar sql \"SELECT count(*) FROM bronze.lab_result\"
   northstar sql \"SELECT * FROM bronze.patient VERSION AS OF 4821 LIMIT 5\"
   northstar sql \"DELETE FROM bronze.patient WHERE facility_id = 'F9'\"
@@ -59,7 +60,7 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Generate, load, append and travel in time, on synthetic data
+    /// Generate, load, append, travel in time and merge changes, on synthetic data
     #[command(after_help = "Example:\n  northstar --warehouse ./try demo --patients 300")]
     Demo(Emr),
     /// Write a synthetic legacy EMR: extract, next day, changes, contract and truth
@@ -77,6 +78,33 @@ pub(crate) enum Command {
         after_help = "Example:\n  northstar load csv --from ./extract --into bronze"
     )]
     Load(Load),
+    /// Merge change data capture files into a table, once and in order
+    #[command(after_help = MERGE_HELP)]
+    Merge {
+        /// The table, as NAMESPACE.TABLE; made if it is not there
+        table: String,
+        /// Change files, CSV or Parquet: op, commit_lsn, command_id, seqval, then the table's columns
+        #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+        changes: Vec<PathBuf>,
+        /// Key, version, deletes and types of the table
+        /// [default: tables.toml in the folder of a file, or in one of the two above it]
+        #[arg(long, value_name = "FILE")]
+        contract: Option<PathBuf>,
+    },
+    /// Show the versions of rows across the snapshots of a table, oldest first
+    #[command(after_help = HISTORY_HELP)]
+    History {
+        /// The table, as NAMESPACE.TABLE
+        table: String,
+        /// File with one key a line, its columns separated by commas; `-` is standard input. Keys may
+        /// identify people, so they are never arguments, which other users of the machine can see
+        #[arg(long, value_name = "FILE")]
+        key_from: PathBuf,
+        /// A column of the key; repeat it for a key of several [default: the key of the contract that
+        /// the table was made with]
+        #[arg(long, value_name = "NAME")]
+        key_column: Vec<String>,
+    },
     /// Run one SQL statement: a query, MERGE, UPDATE or DELETE
     #[command(after_help = SQL_HELP)]
     Sql {
@@ -105,6 +133,18 @@ const SQL_HELP: &str = "Examples:
   northstar sql \"UPDATE silver.visit SET status = 'closed' WHERE id IN (SELECT id FROM silver.done)\"
   northstar sql - < merge.sql
   northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
+
+const MERGE_HELP: &str = "The contract says the key. The batch is merged whole or, if a record is bad, refused whole. The
+same files again change nothing; files may come again in other groups.
+
+Examples:
+  northstar merge silver.lab_result --changes changes/day_1/lab_result.csv
+  northstar merge silver.lab_result --changes day_1.csv day_2.parquet --contract tables.toml";
+
+const HISTORY_HELP: &str = "Examples:
+  northstar history silver.lab_result --key-from keys.txt
+  echo 1029 | northstar history silver.lab_result --key-from -
+  northstar --output csv history bronze.visit --key-from - --key-column visit_id < keys.txt";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Load {

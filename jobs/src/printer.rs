@@ -69,6 +69,30 @@ impl Printer {
         }
     }
 
+    /// Rows of texts for programs: NULL is empty in CSV and `null` in JSON.
+    pub(crate) fn rows(&self, header: &[&str], rows: &[Vec<Option<String>>]) -> Result<()> {
+        if self.output != Output::Json {
+            let null = if self.output == Output::Table { "NULL" } else { "" };
+            let text = |cell: &Option<String>| cell.clone().unwrap_or_else(|| null.to_string());
+            let rows: Vec<Vec<String>> =
+                rows.iter().map(|row| row.iter().map(text).collect()).collect();
+            return self.table(header, &rows);
+        }
+        for row in rows {
+            let cells = header.iter().zip(row);
+            let object: serde_json::Map<String, serde_json::Value> =
+                cells.map(|(name, cell)| ((*name).to_string(), cell.clone().into())).collect();
+            self.line(&serde_json::Value::Object(object).to_string());
+        }
+        Ok(())
+    }
+
+    /// A line for people, as [`Printer::say`], broken where it is wider than a table may be; what
+    /// follows is set in by two more.
+    pub(crate) fn wrapped(&self, indent: usize, text: &str) {
+        wrap(indent, text).iter().for_each(|line| self.say(line));
+    }
+
     /// The rows of a query.
     ///
     /// Table: as people read them. CSV: NULL is empty, text is quoted at need. JSON: one object a
@@ -187,6 +211,25 @@ fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<String>>> {
         .collect())
 }
 
+/// The lines of a text, each at most [`WIDTH`] characters with its indent; broken at spaces.
+fn wrap(indent: usize, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut rest = flat.as_str();
+    let mut margin = indent;
+    loop {
+        let room = usize::from(WIDTH).saturating_sub(margin).max(1);
+        let Some((end, _)) = rest.char_indices().nth(room) else {
+            lines.push(format!("{}{rest}", " ".repeat(margin)));
+            return lines;
+        };
+        let end = rest[..end].rfind(' ').filter(|space| *space > 0).unwrap_or(end);
+        lines.push(format!("{}{}", " ".repeat(margin), rest[..end].trim_end()));
+        rest = rest[end..].trim_start();
+        margin = indent + 2;
+    }
+}
+
 fn laid_out(header: &[String], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table
@@ -220,5 +263,14 @@ mod tests {
         let rows = vec![vec!["x".repeat(300), "1".into()], vec!["short".into(), "22".into()]];
         let text = laid_out(&["a long name".into(), "n".into()], &rows);
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+
+    #[test]
+    fn long_lines_are_broken_and_lose_no_word() {
+        let text = format!("{} é {}", "word ".repeat(40), "x".repeat(150));
+        let lines = wrap(4, &text);
+        assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        assert_eq!(wrap(2, "a\nb"), ["  a b"]);
     }
 }

@@ -123,7 +123,8 @@ impl Warehouse {
         }
     }
 
-    fn spill_folder(&self) -> PathBuf {
+    /// Where rows are put aside.
+    pub(crate) fn spill_folder(&self) -> PathBuf {
         self.folder.join(".spill")
     }
 }

@@ -7,6 +7,8 @@
 //! partition = ["facility_id", "month(collected_at)"]
 //! sort = ["collected_at", "lab_result_id"]
 //! key = ["lab_result_id"]
+//! version = "version"                  # of two states of a record, the one with the higher one wins
+//! deletes = "soft"                     # `merge` keeps deleted rows and marks them; or "hard"
 //! bloom = ["patient_id"]
 //!
 //! [lab_result.columns]                 # by header text, or by `text#2` for its second occurrence
@@ -41,6 +43,8 @@ pub struct TableContract {
     sort: Vec<String>,
     key: Vec<String>,
     bloom: Vec<String>,
+    version: Option<String>,
+    deletes: Option<String>,
     columns: BTreeMap<String, ColumnContract>,
 }
 
@@ -69,6 +73,40 @@ pub enum Phi {
     /// Identifies a person by itself: names, numbers, addresses, free text. Manifests hold counts of
     /// such a column and no value.
     Direct,
+}
+
+/// What becomes of a row that the source deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletes {
+    /// It stays, as it was when it was deleted, and is marked.
+    Soft,
+    /// It goes.
+    Hard,
+}
+
+impl Deletes {
+    /// The name in contracts and table properties.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
+}
+
+impl std::str::FromStr for Deletes {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "soft" => Ok(Self::Soft),
+            "hard" => Ok(Self::Hard),
+            other => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("`{other}` is no way to delete; use soft or hard"),
+            )),
+        }
+    }
 }
 
 impl Contract {
@@ -119,6 +157,20 @@ impl TableContract {
                 mistakes.push(format!("[{table}] partition: {}", error.message()));
             }
         }
+        if let Some(Err(error)) = self.deletes.as_deref().map(str::parse::<Deletes>) {
+            mistakes.push(format!("[{table}] deletes: {}", error.message()));
+        }
+        for (at, column) in self.key.iter().enumerate() {
+            if self.key[..at].contains(column) {
+                mistakes.push(format!("[{table}] key: {column} is there twice"));
+            }
+        }
+        if let Some(version) = self.version.as_ref().filter(|version| self.key.contains(version)) {
+            mistakes.push(format!(
+                "[{table}] version: {version} is part of the key, so it never rises; name another \
+                 column"
+            ));
+        }
         for (column, said) in &self.columns {
             if let Some(Err(error)) = said.type_text().map(str::parse::<ColumnType>) {
                 mistakes.push(format!("[{table}.columns] {column}: {}", error.message()));
@@ -142,6 +194,19 @@ impl TableContract {
     /// The columns that identify a record of the source.
     pub fn key(&self) -> &[String] {
         &self.key
+    }
+
+    /// The column that rises with each state of a record, if there is one.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What becomes of deleted rows, if it is said.
+    ///
+    /// # Errors
+    /// None for a contract that was read by [`Contract::read`].
+    pub fn deletes(&self) -> Result<Option<Deletes>> {
+        self.deletes.as_deref().map(str::parse).transpose()
     }
 
     /// The columns that get a bloom filter.
@@ -243,6 +308,11 @@ mod tests {
         let text = "[a]\npartition = [\"week(x)\"]\n[a.columns]\nx = \"number\"\n";
         let error = text.parse::<Contract>().unwrap_err();
         assert!(error.message().contains("2 mistakes"), "{error}");
+        let text = "[a]\nkey = [\"k\", \"k\"]\nversion = \"k\"\ndeletes = \"no\"\n";
+        let error = text.parse::<Contract>().unwrap_err();
+        for part in ["3 mistakes", "k is there twice", "part of the key", "use soft or hard"] {
+            assert!(error.message().contains(part), "{error}");
+        }
         let error = "[a]\nunknown = 1\n".parse::<Contract>().unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }

@@ -8,6 +8,7 @@
     reason = "these are tests throughout: what fails in them fails the test"
 )]
 
+mod alter;
 mod child;
 mod contents;
 mod damage;
@@ -15,8 +16,13 @@ mod files;
 mod kill;
 mod kill_merge;
 mod locked;
+mod meeting;
+mod merge_clock;
+mod merge_races;
 mod merge_replies;
+mod merge_schema;
 mod merge_storage;
+mod merge_waits;
 mod merged;
 mod merging;
 mod observers;

@@ -10,10 +10,11 @@ use northstar_iceberg::Lake;
 use northstar_iceberg::observer::{Observer, Silent};
 use tempfile::TempDir;
 
+use super::alter::set_property;
 use super::files::{ending, orphans};
 use super::merged::{State, Undisturbed};
-use super::merging::{before, merge, put_aside};
-use super::observers::{At, Recorder};
+use super::merging::{before, merge, put_aside, stay};
+use super::observers::{At, Recorder, blocking};
 use super::place::Place;
 
 /// The table of the statement behind a catalog that plays faults.
@@ -167,9 +168,32 @@ async fn w2_a_stale_pointer_costs_a_round_and_no_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn w2_the_same_merge_by_another_writer_meanwhile_is_there_once() {
+    let undisturbed = Undisturbed::new().await;
+    for fault in [Fault::Pass, Fault::LoseRequest] {
+        let script = Script::new().await;
+        let when = format!("{fault:?}");
+        script.catalog.on_swap([fault]);
+        let place = script.place.clone();
+        let observer = Arc::new(At::new("MetadataWritten", 1, move || {
+            blocking(async move {
+                assert!(!merge(&place.lake(2).await).await.unwrap().already_committed);
+            });
+        }));
+        let lake = script.observed(Arc::clone(&observer) as _).await;
+        let report = merge(&lake).await.unwrap();
+        assert!(observer.done());
+        assert!(report.already_committed, "{when}: the snapshot is the other writer's");
+        script.completes(&undisturbed, &when, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn w4_a_locked_catalog_is_unavailable_to_a_merge_and_works_later() {
     let undisturbed = Undisturbed::new().await;
     let script = Script::new().await;
+    // Each attempt waits some seconds for the lock.
+    set_property(&script.place.lake(3).await, &stay(), "commit.retry.num-retries", "0").await;
     let holder = rusqlite::Connection::open(script.place.path().join("catalog.db")).unwrap();
     holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let error = merge(&script.lake().await).await.unwrap_err();

@@ -86,6 +86,33 @@ impl Observer for At {
     }
 }
 
+/// Does something at each event of a kind.
+pub(crate) struct Each<W> {
+    kind: &'static str,
+    work: W,
+}
+
+impl<W: Fn() + Send + Sync> Each<W> {
+    /// Does `work` at each event of `kind`.
+    pub(crate) fn new(kind: &'static str, work: W) -> Self {
+        Self { kind, work }
+    }
+}
+
+impl<W> fmt::Debug for Each<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Each({})", self.kind)
+    }
+}
+
+impl<W: Fn() + Send + Sync> Observer for Each<W> {
+    fn event(&self, event: &Event) {
+        if kind(event) == self.kind {
+            (self.work)();
+        }
+    }
+}
+
 /// Runs `work` to its end from within an observer, on a thread and a runtime of its own.
 pub(crate) fn blocking<W>(work: W)
 where

@@ -1,4 +1,5 @@
-"""Loads the demo, then reads every table with PyIceberg and DuckDB and compares row for row.
+"""Loads the demo, then reads every table with PyIceberg and DuckDB and compares row for row; runs the
+same statements in DuckDB and Sail, and compares what they leave.
 
 Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
 """
@@ -22,6 +23,9 @@ def step(title: str, command: list[str | Path], **options) -> None:
         print(done.stderr, file=sys.stderr)
         sys.exit(f"interop test FAILED: {title}")
     print(f"interop test ok: {title}")
+    for line in done.stdout.splitlines():
+        if " statements alike, " in line:
+            print(f"  {line}")
 
 
 def main() -> None:
@@ -42,6 +46,10 @@ def main() -> None:
             ("the demo runs again on its own warehouse", demo),
             ("and is read alike still", alike),
             ("both clients write to one catalog", [sys.executable, HERE / "one_catalog.py", binary]),
+            (
+                "MERGE, UPDATE and DELETE leave the same tables in DuckDB and Sail",
+                [sys.executable, HERE / "same_statements.py", binary],
+            ),
         ]
         for title, command in steps:
             step(title, command)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::DataType;
 use northstar_catalog::faulty::{Fault, FaultyCatalog};
-use northstar_iceberg::commit::{CommitRequest, Outcome};
+use northstar_iceberg::commit::{CommitRequest, FileChange, Outcome, Validation};
 use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
 use northstar_iceberg::write::{TableWriter, Written};
 use northstar_iceberg::{ErrorKind, Lake, LakeTable, TableName};
@@ -165,4 +165,51 @@ async fn a_clock_far_behind_the_table_is_refused_and_a_little_is_made_up() {
     let outcome = lab.lake.append(&table, &written.files, &request("a")).await.unwrap();
     let Outcome::Committed { table, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(table.metadata().current_snapshot().unwrap().timestamp_ms(), last + 1);
+}
+
+/// Lets a change pass whatever came before it, so that only the commit's own checks are left.
+struct Anyhow;
+
+#[async_trait::async_trait]
+impl Validation for Anyhow {
+    async fn conflict(&self, _: &LakeTable) -> northstar_iceberg::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn m5_a_file_that_is_gone_is_not_replaced_a_second_time() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab.lake).await;
+    let first = files(&lab, &lab.lake, &table, 0..10);
+    lab.lake.append(&table, &first.files, &request("a")).await.unwrap().settled().unwrap();
+    let removed = || first.files.iter().map(|file| file.file_path().to_string()).collect();
+    for (id, number) in [("by one", 1), ("by another", 2)] {
+        let written = files(&lab, &lab.lake, &table, 10 * number..10 * number + 10);
+        let change = FileChange {
+            added: written.files.clone(),
+            removed: removed(),
+            ..FileChange::default()
+        };
+        let outcome = lab.lake.commit(&table, &change, &request(id), &Anyhow).await.unwrap();
+        match number {
+            1 => assert!(matches!(outcome, Outcome::Committed { .. })),
+            _ => assert!(matches!(outcome, Outcome::Conflicted { .. }), "{outcome:?}"),
+        }
+    }
+    assert_eq!(lab.number("SELECT sum(n) FROM ns.numbers").await, 145);
+}
+
+#[tokio::test]
+async fn a_data_file_that_does_not_come_to_disk_is_never_part_of_the_table() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab.lake).await;
+    let written = files(&lab, &lab.lake, &table, 0..10);
+    for file in &written.files {
+        std::fs::remove_file(file.file_path().trim_start_matches("file://")).unwrap();
+    }
+    let error = lab.lake.append(&table, &written.files, &request("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let table = lab.lake.open_table(&name(), &tester()).await.unwrap();
+    assert_eq!(table.metadata().snapshots().len(), 0);
 }

@@ -25,9 +25,12 @@ const MERGE: &str = "MERGE INTO ns.t USING \
     WHEN NOT MATCHED BY SOURCE AND t.id > 35 THEN DELETE";
 
 /// `ns.t` with ids 1 to 40 and `ns.s` with ids 21 to 60, each in several files.
-async fn tables(lab: &Lab) {
+async fn tables(lab: &Lab, by_position: bool) {
     for (table, first) in [("ns.t", 1), ("ns.s", 21)] {
-        let changes = Changes::new(lab, table, &["site"]).await;
+        let changes = match by_position {
+            true => Changes::merge_on_read(lab, table, &["site"]).await,
+            false => Changes::new(lab, table, &["site"]).await,
+        };
         for file in 0..4 {
             let rows: Vec<String> = (0..10)
                 .map(|row| first + file * 10 + row)
@@ -85,7 +88,7 @@ async fn head(lab: &Lab) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_plan_given_to_an_engine_commits() {
     let lab = Lab::new().await;
-    tables(&lab).await;
+    tables(&lab, false).await;
     let before = head(&lab).await;
     let noting = Arc::new(Noting::default());
     let session = session(&lab).with_engine(Arc::clone(&noting) as _);
@@ -102,7 +105,7 @@ async fn no_plan_given_to_an_engine_commits() {
     // An engine that ran everything up to any point and then was lost has changed nothing.
     for refused in 1..=plans.len() {
         let lab = Lab::new().await;
-        tables(&lab).await;
+        tables(&lab, false).await;
         let before = head(&lab).await;
         let engine = Noting { refused: Some(refused), ..Noting::default() };
         let session = northstar_tests::changes::session(&lab).with_engine(Arc::new(engine));
@@ -114,21 +117,25 @@ async fn no_plan_given_to_an_engine_commits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_merge_on_a_cluster_gives_the_same_table() {
     let cluster = Arc::new(Cluster::start(false).await);
-    let (here, there) = (Lab::new().await, Lab::new().await);
-    tables(&here).await;
-    tables(&there).await;
-    let local = session(&here);
-    let remote =
-        session(&there).with_state(cluster.driver()).with_engine(Arc::clone(&cluster) as _);
-    let (first, second) = (merge(&local).await.unwrap(), merge(&remote).await.unwrap());
-    let counts = |report: &ChangeReport| {
-        (report.inserted_rows, report.updated_rows, report.deleted_rows, report.source_rows)
-    };
-    assert_eq!(counts(&first), (20, 16, 4, 40));
-    assert_eq!(counts(&first), counts(&second));
-    let all = "SELECT * FROM ns.t";
-    assert_eq!(rows(&local, all).await, rows(&session(&there), all).await);
-    let table = there.lake.open_table(&"ns.t".parse().unwrap(), &tester()).await.unwrap();
-    let snapshot = table.metadata().current_snapshot().unwrap();
-    assert_eq!(snapshot.summary().additional_properties["northstar.inserted-rows"], "20");
+    for by_position in [false, true] {
+        let (here, there) = (Lab::new().await, Lab::new().await);
+        tables(&here, by_position).await;
+        tables(&there, by_position).await;
+        let local = session(&here);
+        let remote =
+            session(&there).with_state(cluster.driver()).with_engine(Arc::clone(&cluster) as _);
+        let (first, second) = (merge(&local).await.unwrap(), merge(&remote).await.unwrap());
+        let counts = |report: &ChangeReport| {
+            (report.inserted_rows, report.updated_rows, report.deleted_rows, report.source_rows)
+        };
+        assert_eq!(counts(&first), (20, 16, 4, 40));
+        assert_eq!(counts(&first), counts(&second));
+        assert_eq!(second.delete_files_added > 0, by_position);
+        assert_eq!(first.delete_files_added, second.delete_files_added);
+        let all = "SELECT * FROM ns.t";
+        assert_eq!(rows(&local, all).await, rows(&session(&there), all).await);
+        let table = there.lake.open_table(&"ns.t".parse().unwrap(), &tester()).await.unwrap();
+        let snapshot = table.metadata().current_snapshot().unwrap();
+        assert_eq!(snapshot.summary().additional_properties["northstar.inserted-rows"], "20");
+    }
 }

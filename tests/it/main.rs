@@ -8,12 +8,15 @@
 )]
 
 mod bad_input;
+mod cdc;
 mod cli;
 mod cluster;
 mod commits;
 mod engines;
 mod loads;
+mod merge_conflicts;
 mod merge_model;
+mod merge_on_read;
 mod merges;
 mod remote_scan;
 mod slt;

@@ -75,7 +75,7 @@ pub(super) fn decode_write(
     Ok(Arc::new(WriteExec::new(only(inputs)?, task)))
 }
 
-fn only(inputs: &[Arc<dyn ExecutionPlan>]) -> DFResult<Arc<dyn ExecutionPlan>> {
+pub(super) fn only(inputs: &[Arc<dyn ExecutionPlan>]) -> DFResult<Arc<dyn ExecutionPlan>> {
     match inputs {
         [input] => Ok(Arc::clone(input)),
         _ => internal_err!("a node of one input has {}", inputs.len()),

@@ -7,7 +7,7 @@ use prost::Message;
 /// A plan node of ours.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Node {
-    #[prost(oneof = "Kind", tags = "1, 2, 3")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4")]
     pub kind: Option<Kind>,
 }
 
@@ -20,6 +20,33 @@ pub(super) enum Kind {
     Keep(KeepNode),
     #[prost(message, tag = "3")]
     Write(WriteNode),
+    #[prost(message, tag = "4")]
+    Delete(DeleteNode),
+}
+
+/// Writing position deletes of a table.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeleteNode {
+    /// The table's metadata, as JSON.
+    #[prost(bytes = "vec", tag = "1")]
+    pub metadata: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub commit_id: String,
+    #[prost(message, repeated, tag = "3")]
+    pub files: Vec<DeletesOfNode>,
+}
+
+/// A data file and the rows that are deleted from it already.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeletesOfNode {
+    #[prost(int32, tag = "1")]
+    pub spec_id: i32,
+    /// The file's path and partition, as the JSON of a data file.
+    #[prost(string, tag = "2")]
+    pub data_file: String,
+    /// A serialised `RoaringTreemap`.
+    #[prost(bytes = "vec", tag = "3")]
+    pub positions: Vec<u8>,
 }
 
 /// Keeping rows in a file.

@@ -15,9 +15,10 @@ use datafusion_proto::physical_plan::{
 use prost::Message;
 
 use super::change::{decode_keep, decode_write, encode_keep, encode_write};
+use super::delete::{decode_delete, encode_delete};
 use super::message::{Kind, Node};
 use super::scan::{decode_scan, encode_scan};
-use crate::merge::{KeepExec, WriteExec};
+use crate::merge::{DeleteExec, KeepExec, WriteExec};
 use crate::scan::iceberg_scan;
 
 /// Starts our messages. No protobuf message starts so: the first byte would be a field of wire type
@@ -56,6 +57,8 @@ impl PhysicalExtensionCodec for NorthstarCodec {
             Kind::Keep(encode_keep(keep))
         } else if let Some(write) = node.downcast_ref::<WriteExec>() {
             Kind::Write(encode_write(write)?)
+        } else if let Some(delete) = node.downcast_ref::<DeleteExec>() {
+            Kind::Delete(encode_delete(delete)?)
         } else {
             return self.inner.try_encode(node, buffer, converter);
         };
@@ -81,6 +84,7 @@ impl PhysicalExtensionCodec for NorthstarCodec {
             Some(Kind::Scan(scan)) => decode_scan(scan, context, self, converter),
             Some(Kind::Keep(keep)) => decode_keep(keep, inputs),
             Some(Kind::Write(write)) => decode_write(write, inputs),
+            Some(Kind::Delete(delete)) => decode_delete(delete, inputs),
             None => internal_err!("a plan node of an unknown kind"),
         }
     }

@@ -28,12 +28,18 @@ pub struct FileChange {
     pub operation: Option<Operation>,
     /// The branch that it is committed to; `main` if none is given.
     pub branch: Option<String>,
+    /// Whether a snapshot is made though no file changes: one that carries summary entries alone,
+    /// such as a watermark that moves past changes which came to nothing.
+    pub mark: bool,
 }
 
 impl FileChange {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.added_deletes.is_empty() && self.removed.is_empty()
+        self.added.is_empty()
+            && self.added_deletes.is_empty()
+            && self.removed.is_empty()
+            && !self.mark
     }
 
     /// The branch that it is committed to.

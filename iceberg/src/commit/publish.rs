@@ -11,7 +11,7 @@ use super::snapshot::{Staged, stage};
 use super::summary::CommitRequest;
 use crate::observer::Event;
 use crate::table::WriteProperties;
-use crate::{Error, Lake, LakeTable, Result, Retry, storage};
+use crate::{Error, ErrorKind, Lake, LakeTable, Result, Retry, storage};
 use northstar_catalog::Swap;
 
 /// What must hold for a change to be put on top of commits that came after it was planned.
@@ -58,9 +58,9 @@ impl Lake {
     /// remove them. A file to be removed that is no longer alive is a conflict.
     ///
     /// # Errors
-    /// `InvalidInput` for a clock far behind the table; `Unavailable` (retry) if the catalog stays
-    /// locked; `Damaged` for a manifest list that cannot be read; storage errors. In each of them
-    /// nothing has changed.
+    /// `Conflict` if other commits come first too often; `InvalidInput` for a clock far behind the
+    /// table; `Unavailable` (retry) if the catalog stays locked; `Damaged` for a manifest list that
+    /// cannot be read; storage errors. In each of them nothing has changed.
     pub async fn commit(
         &self,
         table: &LakeTable,
@@ -97,13 +97,7 @@ impl Lake {
             };
             self.observer.event(&Event::Retried { attempts });
             if !backoff.wait().await {
-                return match failure {
-                    Some(error) => Err(error),
-                    None => Ok(Outcome::Conflicted {
-                        snapshot_id,
-                        reason: format!("other commits came first {attempts} times"),
-                    }),
-                };
+                return Err(failure.unwrap_or_else(|| overtaken(&head, attempts)));
             }
         }
     }
@@ -177,6 +171,12 @@ pub(super) enum Published {
 fn head_id(table: &LakeTable, branch: &str) -> Option<i64> {
     let head = table.head_of(branch).or_else(|| table.metadata().current_snapshot());
     head.map(|snapshot| snapshot.snapshot_id())
+}
+
+fn overtaken(head: &LakeTable, attempts: u32) -> Error {
+    let text =
+        format!("another writer came first in each of {attempts} attempts; run the job again");
+    Error::new(ErrorKind::Conflict, text).with_context("table", head.name())
 }
 
 /// Why a change that was planned on `table` can never be put on `head`, not even planned anew.

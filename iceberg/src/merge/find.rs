@@ -13,11 +13,13 @@ use datafusion::logical_expr::expr_fn::{cast, when};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, is_true, lit,
 };
-use datafusion::sql::sqlparser::ast::{Expr as AstExpr, TableWithJoins, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr as AstExpr, Query, TableWithJoins, Value,
+};
 
 use super::keep::ROW_COLUMN;
-use super::query::{Parts, case, column, none_of, null, number, relation, table};
-use super::statement::{Action, Clause, RowStatement};
+use super::query::{Parts, case, column, derived, none_of, null, number, relation, table};
+use super::statement::{Action, Clause, RowStatement, has_subquery};
 use super::target::{Assigned, Source, Target};
 use crate::scan::{FILE_COLUMN, POS_COLUMN};
 use crate::sql::from_datafusion;
@@ -87,7 +89,7 @@ impl Finding<'_> {
         if let Some(source) = self.source {
             let source_table = relation(table(NAMESPACE, SOURCE, &source.alias));
             if self.by_source {
-                condition = Some(none_of(exists(source_table, condition)));
+                condition = Some(none_of(self.match_of(source_table, condition)));
             } else {
                 from.push(source_table);
                 source_row = column(&source.alias, ROW_COLUMN);
@@ -123,6 +125,38 @@ impl Finding<'_> {
             order_by: self.statement.order_by.clone(),
             limit: self.statement.limit.clone(),
         }
+    }
+
+    /// The query that gives a row if the target's row has a match in the source.
+    ///
+    /// A subquery in `ON` that asks for the target's columns cannot be planned within another that
+    /// asks for them. Then all matches are looked for, and this row's address among them.
+    fn match_of(&self, source: TableWithJoins, on: Option<AstExpr>) -> Query {
+        if !on.as_ref().is_some_and(has_subquery) {
+            return exists(source, on);
+        }
+        let alias = &self.target.alias;
+        let address = [(FILE_COLUMN, PAIR_FILE), (POS_COLUMN, PAIR_POS)];
+        let matches = Parts {
+            items: address
+                .iter()
+                .map(|(name, pair)| (column(alias, name), (*pair).to_string()))
+                .collect(),
+            from: vec![relation(table(NAMESPACE, TARGET, alias)), source],
+            condition: on,
+            ..Parts::default()
+        };
+        let [file, pos] = address.map(|(name, pair)| AstExpr::BinaryOp {
+            left: Box::new(column(PAIRS, pair)),
+            op: BinaryOperator::Eq,
+            right: Box::new(column(alias, name)),
+        });
+        let same = AstExpr::BinaryOp {
+            left: Box::new(file),
+            op: BinaryOperator::And,
+            right: Box::new(pos),
+        };
+        exists(relation(derived(matches.query(), PAIRS)), Some(same))
     }
 
     /// The pairs of the plan of [`Finding::select`]: address, source row, act, and the new value of
@@ -195,7 +229,7 @@ pub(super) fn select_inserts(
     }
     let matched = AstExpr::BinaryOp {
         left: Box::new(column(PAIRS, PAIR_SOURCE_ROW)),
-        op: datafusion::sql::sqlparser::ast::BinaryOperator::Eq,
+        op: BinaryOperator::Eq,
         right: Box::new(column(&source.alias, ROW_COLUMN)),
     };
     let pairs = relation(table(NAMESPACE, PAIRS, PAIRS));
@@ -238,10 +272,7 @@ pub(super) fn settle_inserts(
 }
 
 /// `SELECT 1 FROM table WHERE condition`.
-fn exists(
-    table: TableWithJoins,
-    condition: Option<AstExpr>,
-) -> datafusion::sql::sqlparser::ast::Query {
+fn exists(table: TableWithJoins, condition: Option<AstExpr>) -> Query {
     let items = vec![(number(1), "one".to_string())];
     Parts { items, from: vec![table], condition, ..Parts::default() }.query()
 }

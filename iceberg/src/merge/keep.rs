@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
@@ -35,6 +35,7 @@ use futures::StreamExt;
 use object_store::ObjectMeta;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::ids::Ids;
@@ -153,32 +154,25 @@ async fn keep(
     path: PathBuf,
     schema: SchemaRef,
 ) -> DFResult<RecordBatch> {
-    let failed = |error| {
-        DataFusionError::External(Box::new(Error::io(
-            error,
-            "put rows aside on disk",
-            path.display(),
-        )))
-    };
+    let failed = |error| not_kept(error, &path);
     let kept = kept_schema(&rows.schema());
-    let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
-    let file = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(128 << 10))
-        .set_dictionary_enabled(false);
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&kept), Some(properties.build()))?;
+    let mut writer = ArrowWriter::try_new(
+        create(&path).map_err(|error| failed(error.into()))?,
+        Arc::clone(&kept),
+        Some(properties()),
+    )
+    .map_err(failed)?;
     let mut next = 1_i64;
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         let end = next + i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
         let mut columns = batch.columns().to_vec();
         columns.push(Arc::new(Int64Array::from_iter_values(next..end)));
-        writer.write(&RecordBatch::try_new(Arc::clone(&kept), columns)?)?;
+        let batch = RecordBatch::try_new(Arc::clone(&kept), columns)?;
+        writer.write(&batch).map_err(failed)?;
         next = end;
     }
-    writer.finish()?;
+    writer.finish().map_err(failed)?;
     let bytes = i64::try_from(writer.bytes_written()).unwrap_or(i64::MAX);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values([path.to_string_lossy()])),
@@ -186,6 +180,40 @@ async fn keep(
         Arc::new(Int64Array::from_iter_values([bytes])),
     ];
     Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// A file that could not be written, which is named.
+fn not_kept(error: ParquetError, path: &Path) -> DataFusionError {
+    let doing = "put rows aside on disk";
+    let plain = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Internal, format!("cannot {doing}"))
+            .with_context("path", path.display())
+            .with_source(source)
+    };
+    let error = match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => Error::io(*source, doing, path.display()),
+            Err(source) => plain(source),
+        },
+        other => plain(Box::new(other)),
+    };
+    DataFusionError::External(Box::new(error))
+}
+
+/// A new file that its owner alone may read.
+pub(super) fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// How rows that are put aside are written.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(128 << 10))
+        .set_dictionary_enabled(false)
+        .build()
 }
 
 /// Kept rows, as a table: the columns `c0`, `c1` … and [`ROW_COLUMN`].
@@ -215,6 +243,11 @@ impl Kept {
             rows: number(1).ok_or_else(defect)?,
             bytes: number(2).ok_or_else(defect)?,
         })
+    }
+
+    /// The table of a file with these columns that was written otherwise.
+    pub(super) fn of_file(schema: SchemaRef, path: &Path, rows: u64, bytes: u64) -> Self {
+        Self { schema, path: path.to_string_lossy().into_owned(), rows, bytes }
     }
 
     /// How many rows there are.

@@ -7,7 +7,9 @@
 //! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
 //! find       pairs of target and source rows, settled     query: KeepExec over a join
 //! counts     what the pairs come to; `cardinality` (M1)   query
-//! rewrite    rows of touched files as they will be        query: WriteExec over a join
+//! rewrite    copy-on-write: rows of touched files as they will be; merge-on-read: rows that
+//!            change                                       query: WriteExec over a join
+//! delete     merge-on-read: positions of rows that go     query: DeleteExec over the pairs
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
@@ -16,9 +18,12 @@
 //!
 //! [`Engine`]: crate::engine::Engine
 
+mod apply;
+mod aside;
 mod cardinality;
 mod conflict;
 mod counts;
+mod delete;
 mod find;
 mod keep;
 mod planning;
@@ -32,6 +37,8 @@ mod statement;
 mod target;
 mod write;
 
+pub use aside::{Aside, AsideWriter};
+pub use delete::{DeleteExec, DeleteTask};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};

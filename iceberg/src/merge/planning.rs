@@ -13,14 +13,16 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 
+use super::delete::{DeleteExec, DeleteTask};
 use super::keep::{KeepExec, Kept, ROW_COLUMN, column_name};
 use super::run::{OWN_TARGET, own};
 use super::scratch::Scratch;
 use super::session::LakeSession;
-use super::write::{WriteExec, WriteTask, described};
+use super::write::{WriteExec, WriteTask, described, files_of};
+use crate::commit::DeleteFile;
 use crate::scan::{FILE_COLUMN, IcebergTable, iceberg_scan};
 use crate::sql::{Prepared, from_datafusion};
-use crate::write::Written;
+use crate::write::{DeletesOf, Written};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
 
 /// The tables of a statement, and what runs its queries.
@@ -138,6 +140,27 @@ impl<'a> Planning<'a> {
         described(table.metadata(), &given)
     }
 
+    /// Deletes the rows at the addresses that a plan gives from `files`; the files of deletes.
+    pub(super) async fn delete(
+        &self,
+        plan: LogicalPlan,
+        table: &LakeTable,
+        commit_id: &str,
+        files: Vec<DeletesOf>,
+    ) -> Result<Vec<DeleteFile>> {
+        let (plan, state) = self.physical(&plan).await?;
+        let task = DeleteTask {
+            metadata: table.inner().metadata_ref(),
+            commit_id: commit_id.to_string(),
+            files: Arc::new(files),
+            ids: Arc::clone(&self.session.lake.ids),
+        };
+        let delete = Arc::new(DeleteExec::new(single(plan), task));
+        let given = self.session.engine.collect(delete, state.task_ctx()).await?;
+        let files = files_of(table.metadata(), &given)?;
+        Ok(files.into_iter().map(|(spec_id, file)| DeleteFile { spec_id, file }).collect())
+    }
+
     /// Files of the target that the pairs were looked for in, and all of them.
     pub(super) fn files_considered(&self) -> (u64, u64) {
         self.considered
@@ -169,19 +192,20 @@ fn single(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     plan
 }
 
-/// Over all scans with row addresses: the files that are read, and all files.
+/// The files that are read with row addresses, and all files. A statement with several lists of
+/// clauses scans its target once for each; the scan that reads most counts.
 fn considered(plan: &dyn ExecutionPlan) -> (u64, u64) {
-    let mut sum = (0, 0);
+    let mut most = (0, 0);
     if let Some((config, source)) = iceberg_scan(plan) {
         let schema = datafusion::datasource::physical_plan::FileSource::table_schema(source);
         let _ = config;
         if schema.table_schema().field_with_name(FILE_COLUMN).is_ok() {
-            sum = (source.pruning().kept, source.pruning().files);
+            most = (source.pruning().kept, source.pruning().files);
         }
     }
     for child in plan.children() {
         let (kept, files) = considered(child.as_ref());
-        sum = (sum.0 + kept, sum.1 + files);
+        most = (most.0.max(kept), most.1.max(files));
     }
-    sum
+    most
 }

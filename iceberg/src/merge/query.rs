@@ -114,6 +114,21 @@ pub(super) fn table(namespace: &str, name: &str, alias: &str) -> TableFactor {
     }
 }
 
+/// A query as a table, under an alias.
+pub(super) fn derived(query: Query, alias: &str) -> TableFactor {
+    TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query),
+        alias: Some(TableAlias {
+            explicit: true,
+            name: quoted(alias),
+            columns: Vec::new(),
+            at: None,
+        }),
+        sample: None,
+    }
+}
+
 pub(super) fn relation(factor: TableFactor) -> TableWithJoins {
     TableWithJoins { relation: factor, joins: Vec::new() }
 }

@@ -25,8 +25,10 @@ pub struct ChangeReport {
     pub files: u64,
     /// Files that held a changed row and were written anew without it.
     pub files_rewritten: u64,
-    /// Files that were written.
+    /// Data files that were written.
     pub files_added: u64,
+    /// Files of position deletes that were written: in a table with merge-on-read.
+    pub delete_files_added: u64,
     /// How often the work was done, because another writer changed rows in question meanwhile; 1 if
     /// none did.
     pub rounds: u32,
@@ -48,6 +50,7 @@ impl ChangeReport {
             files: 0,
             files_rewritten: 0,
             files_added: 0,
+            delete_files_added: 0,
             rounds: 1,
         }
     }

@@ -11,6 +11,7 @@ use datafusion::catalog::TableProvider;
 use iceberg::spec::MAIN_BRANCH;
 use tokio::sync::Mutex;
 
+use super::apply::{Applied, Applying};
 use super::cardinality;
 use super::conflict::{StillTrue, reads_elsewhere, times_read};
 use super::counts::Found;
@@ -19,17 +20,15 @@ use super::keep::Kept;
 use super::planning::Planning;
 use super::query::everything;
 use super::report::ChangeReport;
-use super::rewrite::rewritten;
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
 use super::target::{Source, Target, alias_of, normal, parts};
-use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, lasting_conflict};
+use crate::commit::{Backoff, CommitRequest, Outcome, lasting_conflict};
 use crate::observer::Event;
 use crate::scan::IcebergTable;
 use crate::sql::{CATALOG, Parsed};
-use crate::table::WriteProperties;
-use crate::write::Written;
+use crate::table::{RowLevelMode, WriteProperties};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
 
 /// A statement under way.
@@ -182,41 +181,36 @@ impl<'a> Run<'a> {
             return Err(cardinality::error(&mut planning, &found, self.statement.verb).await);
         }
         let (considered, files) = planning.files_considered();
-        let touched = found.touched();
-        let live = table.clone().with_only(touched.clone()).live_rows().await?;
-        let plan = rewritten(&mut planning, &target, &table, &touched, inserts)?;
-        let written = match plan {
-            Some(plan) => planning.write(plan, &self.base, &self.request.commit_id).await?,
-            None => Written::default(),
+        let applying = Applying {
+            target: &target,
+            table: &table,
+            base: &self.base,
+            found: &found,
+            mode: RowLevelMode::read(self.base.metadata().properties(), self.statement.verb)?,
+            commit_id: &self.request.commit_id,
         };
+        let applied = applying.apply(&mut planning, inserts).await?;
         drop(planning);
-        let before: u64 = live.values().sum();
-        self.report.inserted_rows = (written.rows + found.deleted_rows).saturating_sub(before);
+        self.report.inserted_rows = applied.inserted_rows;
         self.report.updated_rows = found.updated_rows;
         self.report.deleted_rows = found.deleted_rows;
         self.report.unchanged_rows = found.same_rows;
         self.report.files_considered = considered;
         self.report.files = files;
-        self.report.files_rewritten = touched.len() as u64;
-        self.report.files_added = written.files.len() as u64;
-        tracing::debug!(pairs = pairs.rows(), touched = touched.len(), "rows found");
-        self.commit(&target, written, touched, found).await
+        self.report.files_rewritten = applied.files_rewritten;
+        self.report.files_added = applied.written.files.len() as u64;
+        self.report.delete_files_added = applied.deletes.len() as u64;
+        self.commit(&target, applied, found).await
     }
 
-    async fn commit(
-        &self,
-        target: &Target,
-        written: Written,
-        removed: HashSet<String>,
-        found: Found,
-    ) -> Result<Outcome> {
-        let change = FileChange { added: written.files.clone(), removed, ..FileChange::default() };
+    async fn commit(&self, target: &Target, applied: Applied, found: Found) -> Result<Outcome> {
+        let change = applied.change();
         let validation =
             StillTrue { run: self, base: &self.base, target, matched: found.matched() };
         let request = CommitRequest { summary: self.summary(), ..self.request.clone() };
         let outcome = self.session.lake.commit(&self.base, &change, &request, &validation).await;
         if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
-            written.discard();
+            applied.discard();
         }
         outcome
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertKind, ObjectName, OrderByExpr, SetExpr, Statement as Ast,
+    MergeClauseKind, MergeInsertKind, ObjectName, OrderByExpr, Query, SetExpr, Statement as Ast,
     TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind, Visit, Visitor, With,
 };
 
@@ -296,6 +296,19 @@ fn rows_subquery(expr: &Expr) -> Option<String> {
         ControlFlow::Break(found) => Some(found),
         ControlFlow::Continue(()) => None,
     }
+}
+
+/// Whether an expression asks another query, for rows or for a value.
+pub(super) fn has_subquery(expr: &Expr) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    expr.visit(&mut Finder).is_break()
 }
 
 /// Refuses what is there and would not be honoured: (whether it is, what it is, what to write).

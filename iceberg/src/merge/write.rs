@@ -192,7 +192,7 @@ fn fitted(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     })
 }
 
-fn described_schema() -> SchemaRef {
+pub(super) fn described_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("spec_id", DataType::Int32, false),
         Field::new("data_file", DataType::Utf8, false),
@@ -201,37 +201,48 @@ fn described_schema() -> SchemaRef {
 
 fn describe(metadata: &TableMetadata, written: Written) -> Result<RecordBatch> {
     let spec_id = metadata.default_partition_spec_id();
-    let kinds = metadata.default_partition_type();
-    let described = written
-        .files
-        .iter()
-        .map(|file| serialize_data_file_to_json(file.clone(), kinds, FormatVersion::V2))
-        .collect::<std::result::Result<Vec<_>, _>>();
-    let described = match described {
-        Ok(described) => described,
-        Err(error) => {
-            written.discard();
-            return Err(Error::new(ErrorKind::Internal, "a data file cannot be described")
-                .with_source(error));
-        }
-    };
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int32Array::from_value(spec_id, described.len())),
-        Arc::new(StringArray::from(described)),
-    ];
-    RecordBatch::try_new(described_schema(), columns).map_err(|error| {
-        Error::new(ErrorKind::Internal, "data files cannot be described").with_source(error)
-    })
+    let files = written.files.iter().map(|file| (spec_id, file.clone()));
+    let described = described_files(metadata, files.collect());
+    if described.is_err() {
+        written.discard();
+    }
+    described
 }
 
-/// The data files that a [`WriteExec`] tells of.
+/// Files, each with the id of its partition spec, as rows.
+pub(super) fn described_files(
+    metadata: &TableMetadata,
+    files: Vec<(i32, DataFile)>,
+) -> Result<RecordBatch> {
+    let defect = || Error::new(ErrorKind::Internal, "a written file cannot be described");
+    let mut texts = Vec::with_capacity(files.len());
+    let mut specs = Vec::with_capacity(files.len());
+    for (spec_id, file) in files {
+        let spec = metadata.partition_spec_by_id(spec_id).ok_or_else(defect)?;
+        let kinds = spec
+            .partition_type(metadata.current_schema())
+            .map_err(|error| defect().with_source(error))?;
+        let text = serialize_data_file_to_json(file, &kinds, FormatVersion::V2)
+            .map_err(|error| defect().with_source(error))?;
+        texts.push(text);
+        specs.push(spec_id);
+    }
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(Int32Array::from(specs)), Arc::new(StringArray::from(texts))];
+    RecordBatch::try_new(described_schema(), columns).map_err(|error| defect().with_source(error))
+}
+
+/// The files that a [`WriteExec`] or a `DeleteExec` tells of, each with the id of its spec.
 ///
 /// # Errors
-/// `Internal` for rows that no `WriteExec` gave.
-pub(crate) fn described(metadata: &TableMetadata, rows: &[RecordBatch]) -> Result<Written> {
+/// `Internal` for rows that neither gave.
+pub(crate) fn files_of(
+    metadata: &TableMetadata,
+    rows: &[RecordBatch],
+) -> Result<Vec<(i32, DataFile)>> {
     let defect =
         || Error::new(ErrorKind::Internal, "a written file is not told of as it should be");
-    let mut written = Written::default();
+    let mut files = Vec::new();
     for batch in rows {
         let specs = batch.column(0).as_primitive_opt::<Int32Type>().ok_or_else(defect)?;
         let texts = batch.column(1).as_string_opt::<i32>().ok_or_else(defect)?;
@@ -239,12 +250,22 @@ pub(crate) fn described(metadata: &TableMetadata, rows: &[RecordBatch]) -> Resul
             let spec = metadata.partition_spec_by_id(*spec_id).ok_or_else(defect)?;
             let schema = metadata.current_schema();
             let kinds = spec.partition_type(schema).map_err(|error| defect().with_source(error))?;
-            let file: DataFile =
-                deserialize_data_file_from_json(text.ok_or_else(defect)?, *spec_id, &kinds, schema)
-                    .map_err(|error| defect().with_source(error))?;
-            written.rows += file.record_count();
-            written.files.push(file);
+            let text = text.ok_or_else(defect)?;
+            let file = deserialize_data_file_from_json(text, *spec_id, &kinds, schema)
+                .map_err(|error| defect().with_source(error))?;
+            files.push((*spec_id, file));
         }
     }
-    Ok(written)
+    Ok(files)
+}
+
+/// The data files that a [`WriteExec`] tells of.
+///
+/// # Errors
+/// As [`files_of`].
+pub(crate) fn described(metadata: &TableMetadata, rows: &[RecordBatch]) -> Result<Written> {
+    let files: Vec<DataFile> =
+        files_of(metadata, rows)?.into_iter().map(|(_, file)| file).collect();
+    let rows = files.iter().map(DataFile::record_count).sum();
+    Ok(Written { files, rows, spilled_bytes: 0 })
 }

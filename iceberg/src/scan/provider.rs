@@ -20,13 +20,14 @@ use iceberg::spec::{FormatVersion, Schema, SnapshotRef};
 use iceberg::table::Table;
 
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
-use super::deletes::position_deletes;
+use super::deletes::{only_data_file, position_deletes};
 use super::files::{LiveFile, live_files, manifests};
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
 use super::store::store_url;
 use crate::table::schema::arrow_schema;
+use crate::write::DeletesOf;
 use crate::{Error, ErrorKind, Result};
 
 /// An Iceberg table at one snapshot. It does not follow later commits.
@@ -54,6 +55,15 @@ impl fmt::Debug for IcebergTable {
 struct Selected {
     files: Vec<SelectedFile>,
     pruning: Pruning,
+    /// The live delete files that are about one data file alone, with that file's path.
+    own_deletes: Vec<(String, String)>,
+}
+
+/// A data file with its deleted rows, and the delete files that are about it alone.
+#[derive(Debug, Clone)]
+pub(crate) struct FileDeletes {
+    pub(crate) deletes: DeletesOf,
+    pub(crate) delete_files: Vec<String>,
 }
 
 impl IcebergTable {
@@ -128,6 +138,30 @@ impl IcebergTable {
         Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
     }
 
+    /// Each data file with its deleted rows.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn file_deletes(&self) -> Result<Vec<FileDeletes>> {
+        let Selected { files, own_deletes, .. } = self.select(None).await?;
+        let mut own: HashMap<String, Vec<String>> = HashMap::new();
+        for (about, delete_file) in own_deletes {
+            own.entry(about).or_default().push(delete_file);
+        }
+        Ok(files
+            .into_iter()
+            .map(|SelectedFile { slice, live }| FileDeletes {
+                delete_files: own.remove(&slice.path).unwrap_or_default(),
+                deletes: DeletesOf {
+                    data_file: slice.path.clone(),
+                    spec_id: live.spec.spec_id(),
+                    partition: live.data().partition().clone(),
+                    positions: slice.deleted.clone(),
+                },
+            })
+            .collect())
+    }
+
     /// The snapshot that is read; `None` for a table without one.
     pub fn snapshot_id(&self) -> Option<i64> {
         self.snapshot.as_ref().map(|snapshot| snapshot.snapshot_id())
@@ -142,7 +176,7 @@ impl IcebergTable {
     async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
         let mut pruning = Pruning::default();
         let Some(snapshot) = &self.snapshot else {
-            return Ok(Selected { files: Vec::new(), pruning });
+            return Ok(Selected { files: Vec::new(), pruning, own_deletes: Vec::new() });
         };
         let manifests = manifests(&self.table, snapshot).await?;
         let keep = match &filter {
@@ -152,6 +186,11 @@ impl IcebergTable {
             None => vec![true; manifests.len()],
         };
         let live = live_files(&self.table, manifests, &keep).await?;
+        let own_deletes = live.deletes.iter().filter_map(|delete| {
+            let about = only_data_file(delete.data())?;
+            Some((about, delete.data().file_path().to_string()))
+        });
+        let own_deletes = own_deletes.collect();
         let mut data = live.data;
         if let Some(only) = &self.only {
             data.retain(|file| only.contains(file.data().file_path()));
@@ -181,7 +220,7 @@ impl IcebergTable {
         }
         pruning.kept = u64::try_from(files.len()).unwrap_or(u64::MAX);
         pruning.empty = before - pruning.kept;
-        Ok(Selected { files, pruning })
+        Ok(Selected { files, pruning, own_deletes })
     }
 }
 

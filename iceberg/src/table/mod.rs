@@ -8,4 +8,4 @@ pub mod schema;
 
 pub use definition::{ColumnDefinition, PartitionColumn, TableDefinition};
 pub use opened::LakeTable;
-pub use properties::{MetricsMode, WriteProperties};
+pub use properties::{MetricsMode, RowLevelMode, WriteProperties};

@@ -174,7 +174,7 @@ fn named(schema: &ArrowSchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch>
     RecordBatch::try_new(schema, columns).map_err(|error| unfit().with_source(error))
 }
 
-fn encoding_failed(error: parquet::errors::ParquetError, location: &str) -> Error {
+pub(super) fn encoding_failed(error: parquet::errors::ParquetError, location: &str) -> Error {
     if let parquet::errors::ParquetError::External(inner) = error {
         return match inner.downcast::<std::io::Error>() {
             Ok(io) => Error::io(*io, "write a data file", location),

@@ -8,6 +8,8 @@
 //!         ─▶ data_file   Parquet, rolled at the target size, described by `bounds`
 //! ```
 //!
+//! Deleted rows of a data file are written as one file of positions, by `position_deletes`.
+//!
 //! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet.
 
 pub mod bounds;
@@ -16,10 +18,12 @@ mod data_file;
 pub mod encoding;
 mod expansion;
 pub mod partition;
+mod position_deletes;
 mod runs;
 mod spill;
 pub mod transform;
 mod writer;
 
 pub use expansion::Expansion;
+pub use position_deletes::{DeletesOf, write_position_deletes};
 pub use writer::{TableWriter, WriteOptions, Written};

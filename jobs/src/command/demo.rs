@@ -18,6 +18,8 @@ use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::warehouse::{Warehouse, shown};
 
+mod changes;
+
 const NAMESPACE: &str = "bronze";
 const SHOWN: &str = "bronze.lab_result";
 
@@ -61,6 +63,8 @@ pub(crate) async fn run(global: &Global, emr: &Emr, printer: &Printer) -> Result
     printer.say(format!("\n7. The snapshots of {SHOWN}."));
     snapshots::print(&warehouse, SHOWN, printer).await?;
 
+    changes::run(&warehouse, &folder, &written, global.output, printer).await?;
+
     printer.say(format!("\nThe tables are in {}. Look around:", shown(&warehouse.folder)));
     let option = if global.warehouse == Path::new("./lake") {
         String::new()
@@ -71,6 +75,7 @@ pub(crate) async fn run(global: &Global, emr: &Emr, printer: &Printer) -> Result
     printer.say(format!(
         "  northstar{option} sql \"SELECT reason, count(*) FROM bronze.quarantine GROUP BY reason\""
     ));
+    printer.say(format!("  northstar{option} snapshots silver.lab_result"));
     printer.say(format!("  northstar{option} shell"));
     Ok(Done::Well)
 }

@@ -2,7 +2,9 @@
 
 mod demo;
 mod generate;
+mod history;
 mod load;
+mod merge;
 mod shell;
 mod snapshots;
 mod sql;
@@ -29,6 +31,12 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
                 threads: *threads,
             };
             load::run(global, &request, printer).await
+        }
+        Command::Merge { table, changes, contract } => {
+            merge::run(global, table, changes, contract.as_deref(), printer).await
+        }
+        Command::History { table, key_from, key_column } => {
+            history::run(global, table, key_from, key_column, printer).await
         }
         Command::Sql { query } => sql::run(global, query, printer).await,
         Command::Shell => shell::run(global, printer).await,

@@ -13,6 +13,9 @@ use crate::contract::{Phi, TableContract};
 use crate::sources::csv::{Column, ColumnType, CsvOptions, Inference, read_header};
 use crate::{Error, ErrorKind, Result};
 
+/// The table property that names the columns of the key, with commas.
+pub(crate) const KEY_PROPERTY: &str = "northstar.key";
+
 /// The columns of the files: declared types where the contract has them, inferred ones elsewhere.
 /// The files are read whole only if a type is missing.
 ///
@@ -60,6 +63,7 @@ fn check(columns: &[Column], contract: &TableContract) -> Result<()> {
     let partitioned = partition.iter().map(|field| field.column.as_str());
     let sorted = contract.sort().iter().map(String::as_str);
     let listed = contract.key().iter().chain(contract.bloom()).map(String::as_str);
+    let listed = listed.chain(contract.version());
     let laid_out = partitioned.clone().chain(sorted.clone()).filter(|name| !name.starts_with('_'));
     let mut unknown: Vec<&str> =
         contract.column_names().chain(listed).chain(laid_out).filter(|name| !known(name)).collect();
@@ -91,8 +95,23 @@ fn check(columns: &[Column], contract: &TableContract) -> Result<()> {
 /// `InvalidInput` if the contract speaks of columns that the files do not have, or partitions by a
 /// direct identifier or a lineage column.
 pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result<TableDefinition> {
+    let mut table = source_definition(columns, contract)?;
+    table.columns.extend(lineage::columns());
+    table.properties.insert(properties::bloom_filter_key(lineage::FILE_SHA256), "true".into());
+    Ok(table)
+}
+
+/// A table of these columns alone, as the contract says it.
+///
+/// # Errors
+/// `InvalidInput` if the contract speaks of columns that the files do not have, or partitions by a
+/// direct identifier or a lineage column.
+pub(crate) fn source_definition(
+    columns: &[Column],
+    contract: &TableContract,
+) -> Result<TableDefinition> {
     check(columns, contract)?;
-    let mut defined: Vec<ColumnDefinition> = columns
+    let defined: Vec<ColumnDefinition> = columns
         .iter()
         .map(|column| {
             let mut defined = ColumnDefinition::new(&column.name, column.column_type.to_arrow());
@@ -105,19 +124,18 @@ pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result
             }
         })
         .collect();
-    defined.extend(lineage::columns());
     let mut table = TableDefinition {
         columns: defined,
         partition: contract.partition()?,
         sort: contract.sort().to_vec(),
         ..TableDefinition::default()
     };
-    let bloom = contract.bloom().iter().map(String::as_str).chain([lineage::FILE_SHA256]);
+    let bloom = contract.bloom().iter();
     table
         .properties
         .extend(bloom.map(|column| (properties::bloom_filter_key(column), "true".into())));
     if !contract.key().is_empty() {
-        table.properties.insert("northstar.key".into(), contract.key().join(","));
+        table.properties.insert(KEY_PROPERTY.into(), contract.key().join(","));
     }
     let phi: Vec<&str> = columns
         .iter()
@@ -131,7 +149,7 @@ pub(super) fn definition(columns: &[Column], contract: &TableContract) -> Result
 }
 
 /// The arrow columns of these source columns.
-pub(super) fn source_schema(columns: &[Column]) -> SchemaRef {
+pub(crate) fn source_schema(columns: &[Column]) -> SchemaRef {
     let fields =
         columns.iter().map(|column| Field::new(&column.name, column.column_type.to_arrow(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -141,7 +159,7 @@ pub(super) fn source_schema(columns: &[Column]) -> SchemaRef {
 ///
 /// # Errors
 /// `Unsupported` if it is no bronze table, or has columns of types that no CSV file has.
-pub(super) fn source_columns(table: &LakeTable) -> Result<Vec<Column>> {
+pub(crate) fn source_columns(table: &LakeTable) -> Result<Vec<Column>> {
     let schema = arrow_schema(table.metadata().current_schema())?;
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let expected: Vec<String> = lineage::columns().into_iter().map(|column| column.name).collect();
@@ -173,7 +191,8 @@ pub(super) fn source_columns(table: &LakeTable) -> Result<Vec<Column>> {
         .collect()
 }
 
-fn column_type(data_type: &DataType) -> Option<ColumnType> {
+/// The type that a CSV file's column has for an arrow type, if one does.
+pub(crate) fn column_type(data_type: &DataType) -> Option<ColumnType> {
     Some(match data_type {
         DataType::Boolean => ColumnType::Boolean,
         DataType::Int32 => ColumnType::Int,

@@ -429,13 +429,14 @@ fn next_seq(table: &LakeTable) -> i64 {
 }
 
 /// The same files into the same table are the same batch, whenever and by whomever they are loaded.
-fn batch_id(table: &LakeTable, hashes: &[String]) -> String {
+pub(crate) fn batch_id(table: &LakeTable, hashes: &[String]) -> String {
     let mut hashes = hashes.to_vec();
     hashes.sort_unstable();
     Uuid::new_v5(&table.metadata().uuid(), hashes.join("\n").as_bytes()).to_string()
 }
 
-fn hash(file: &FoundFile) -> Result<(String, FileState)> {
+/// The SHA-256 of a file's content in hexadecimal, and the file's state before it was read.
+pub(crate) fn hash(file: &FoundFile) -> Result<(String, FileState)> {
     let failed = |error| Error::io(error, "read the file", file.path.display());
     let state = FileState::of(file)?;
     let mut reader = std::fs::File::open(&file.path).map_err(failed)?;

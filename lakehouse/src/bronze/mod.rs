@@ -11,13 +11,13 @@
 //! Invariants: W1 (rows read = landed + quarantined), W2 (the same files again make no snapshot), W3
 //! (`_seq` moves only with its rows), W4 (a crash leaves the old or the new snapshot).
 
-mod define;
+pub(crate) mod define;
 pub mod folder;
 pub mod lineage;
-mod load;
+pub(crate) mod load;
 mod loaded;
 pub mod quarantine;
-mod read;
+pub(crate) mod read;
 mod report;
 
 pub use load::{LoadJob, LoadOptions};

@@ -31,13 +31,13 @@ pub(super) struct HashedFile {
 
 /// By what a change of a file is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileState {
+pub(crate) struct FileState {
     bytes: u64,
     modified: Option<SystemTime>,
 }
 
 impl FileState {
-    pub(super) fn of(file: &FoundFile) -> Result<Self> {
+    pub(crate) fn of(file: &FoundFile) -> Result<Self> {
         let metadata = std::fs::metadata(&file.path)
             .map_err(|error| Error::io(error, "look at the file", file.path.display()))?;
         // A pipe would be waited for, and read once only.
@@ -210,7 +210,7 @@ fn parse(
 }
 
 /// Whether a file holds anything behind its header, which is checked on the way.
-pub(super) fn has_records(path: &Path, renames: &Renames, options: &CsvOptions) -> Result<bool> {
+pub(crate) fn has_records(path: &Path, renames: &Renames, options: &CsvOptions) -> Result<bool> {
     let header = read_header(path, renames, options)?;
     let columns: Vec<Column> =
         header.columns.iter().map(|column| Column::new(&column.name, ColumnType::String)).collect();

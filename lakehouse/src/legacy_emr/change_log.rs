@@ -5,7 +5,7 @@ use std::path::Path;
 
 use northstar_catalog::Result;
 
-use super::extract::{TableCount, Written};
+use super::extract::{LiveCount, TableCount, Written};
 use super::row::Row;
 use super::tables::{TABLES, Table};
 use super::truth::{ChangeTruth, ExtractTruth, Live};
@@ -192,6 +192,7 @@ impl<'a> ChangeLog<'a> {
             let live = &mut self.live[table as usize];
             live.show();
             stream.truth.live = live.clone();
+            written.live.push(LiveCount::new(table.name(), self.day, live));
             written.changes.push(TableCount {
                 table: table.name().to_owned(),
                 file: stream.truth.file.clone(),

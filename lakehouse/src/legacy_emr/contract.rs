@@ -28,6 +28,9 @@ fn describe(table: Table, out: &mut String) -> fmt::Result {
         None => writeln!(out, "sort = [\"{key}\"]")?,
     }
     writeln!(out, "key = [\"{key}\"]")?;
+    if table.position("version").is_some() {
+        writeln!(out, "version = \"version\"")?;
+    }
     writeln!(out, "\n[{}.columns]", table.name())?;
     for column in columns {
         if column.phi {

@@ -13,7 +13,7 @@ use super::extract_file::ExtractFile;
 use super::people::{patient_id, same_person};
 use super::row::Row;
 use super::tables::{TABLES, VISIT_TABLES};
-use super::truth::{DailyTruth, ExtractTruth, Truth};
+use super::truth::{DailyTruth, ExtractTruth, Live, Truth};
 use super::world::{Slot, World};
 use super::writer::{CsvFile, make_folder, write_text};
 
@@ -41,8 +41,37 @@ pub struct Written {
     pub daily: Vec<TableCount>,
     /// The files of `changes/`, day by day.
     pub changes: Vec<TableCount>,
+    /// The live rows of each table after the extract and after each day of changes.
+    pub live: Vec<LiveCount>,
     /// Size of all CSV files in bytes.
     pub bytes: u64,
+}
+
+/// What a table holds at the end of a day, whatever the way that its rows came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveCount {
+    /// The table's name.
+    pub table: String,
+    /// The day, from 1; 0 is the extract.
+    pub day: u64,
+    /// Keys that have a row.
+    pub keys: u64,
+    /// Sum of the keys, modulo 2^64.
+    pub key_sum: u64,
+    /// Sum of the `version` column, if there is one.
+    pub version_sum: Option<u64>,
+}
+
+impl LiveCount {
+    pub(super) fn new(table: &str, day: u64, live: &Live) -> Self {
+        Self {
+            table: table.to_owned(),
+            day,
+            keys: live.keys,
+            key_sum: live.key_sum,
+            version_sum: live.version_sum,
+        }
+    }
 }
 
 impl LegacyEmr {
@@ -59,9 +88,17 @@ impl LegacyEmr {
         self.check()?;
         make_folder(out)?;
         let world = World::new(self)?;
-        let mut written =
-            Written { extract: Vec::new(), daily: Vec::new(), changes: Vec::new(), bytes: 0 };
+        let mut written = Written {
+            extract: Vec::new(),
+            daily: Vec::new(),
+            changes: Vec::new(),
+            live: Vec::new(),
+            bytes: 0,
+        };
         let extract = write_extract(&world, out, progress, &mut written)?;
+        written
+            .live
+            .extend(extract.iter().map(|(table, truth)| LiveCount::new(table, 0, &truth.live)));
         let duplicate_people = write_people(&world, out, &mut written)?;
         let daily = write_daily(&world, out, &mut written)?;
         let changes = changes::write(&world, out, &extract, progress, &mut written)?;

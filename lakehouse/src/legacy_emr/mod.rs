@@ -21,7 +21,7 @@
 //!
 //! Change files begin with `op` (1 delete with the row as it was, 2 insert, 4 update with the row
 //! as it is now), `commit_lsn`, `command_id` and `seqval`; the order of changes is that of
-//! `(commit_lsn, command_id, seqval)`, as text. A few change rows come twice, at the end of a file.
+//! `(commit_lsn, command_id, seqval)`, the command as a number. A few change rows come twice, at the end of a file.
 //!
 //! The bytes follow from [`LegacyEmr`] alone: each row draws from a ChaCha8 stream of its own
 //! (seed, table, row), everything is integer arithmetic, and nothing depends on the clock, on
@@ -64,4 +64,4 @@ mod writer;
 mod tests;
 
 pub use config::{Defects, LegacyEmr};
-pub use extract::{TableCount, Written};
+pub use extract::{LiveCount, TableCount, Written};

@@ -21,7 +21,7 @@ fn the_demo_succeeds_twice_on_one_warehouse() {
     let mut afters = Vec::new();
     for time in 0..2 {
         let run =
-            program.run(&["--output", "json", "demo", "--patients", "60", "--malformed", "6"]);
+            program.run(&["--output", "json", "demo", "--patients", "200", "--malformed", "6"]);
         run.succeeds();
 
         let balances = rows(&run, "balances");
@@ -52,10 +52,38 @@ fn the_demo_succeeds_twice_on_one_warehouse() {
         assert!(loaded.iter().all(known), "{time}: {loaded:?}");
         assert!(run.stderr.contains("every one already loaded; 0 new snapshots"), "{}", run.stderr);
         assert_eq!(program.snapshots("bronze.lab_result").len(), 2);
+        changes(&program, &run, time);
     }
     assert_eq!(afters[0], afters[1]);
     let mode = std::fs::metadata(program.path("lake")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+}
+
+/// The days of changes: merged once, and as the generator says.
+fn changes(program: &Program, run: &Run, time: usize) {
+    let merged = rows(run, "merge");
+    let expected = if time == 0 { "merged" } else { "already merged" };
+    assert_eq!(merged.len(), 3, "{merged:?}");
+    for day in &merged {
+        assert_eq!(day["merge"], expected, "{time}: {merged:?}");
+        assert!(time > 0 || count(day, "inserted") + count(day, "updated") > 0, "{day}");
+    }
+    let held = rows(run, "as generated");
+    assert_eq!(held.len(), 4, "{held:?}");
+    assert!(held.iter().all(|day| day["as generated"] == "yes"), "{held:?}");
+    // The history ends with what the corrected row is now.
+    let corrected = rows(run, "test_name").pop().expect("a corrected value");
+    let history = rows(run, "_change");
+    assert!(history.len() >= 2, "{history:?}");
+    assert_eq!(history[0]["_change"], "inserted");
+    assert_eq!(history[0]["_job"], "demo seed");
+    assert!(
+        history.iter().any(|version| version["value"] == corrected["value"]
+            && version["lab_result_id"] == corrected["lab_result_id"]),
+        "{corrected} {history:?}"
+    );
+    // The seed and three days; the second demo adds nothing.
+    assert_eq!(program.snapshots("silver.lab_result").len(), 4);
 }
 
 #[test]

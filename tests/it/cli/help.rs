@@ -2,12 +2,14 @@
 
 use super::Program;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["demo"],
     &["generate"],
     &["load"],
     &["load", "csv"],
+    &["merge"],
+    &["history"],
     &["sql"],
     &["shell"],
     &["snapshots"],

@@ -4,6 +4,7 @@ mod demo;
 mod generate;
 mod help;
 mod loading;
+mod merging;
 mod querying;
 mod refusing;
 mod shell;

@@ -12,6 +12,8 @@ pub(super) struct Shape {
     pub(super) columns: Vec<(String, Kind)>,
     pub(super) partition: Vec<String>,
     pub(super) sort: Vec<String>,
+    /// `copy-on-write` or `merge-on-read`, for all statements.
+    pub(super) mode: &'static str,
 }
 
 const TEXTS: [&str; 9] = ["", "a", "b", "ä", "o'neil", "日本", "\"q\"", "a b/c=%", "NULL"];
@@ -37,6 +39,7 @@ pub(super) fn shape(random: &mut Random, wide: bool) -> Shape {
         columns,
         partition: [partition].iter().filter(|p| !p.is_empty()).map(ToString::to_string).collect(),
         sort: if random.chance(30) { vec!["k".to_string()] } else { Vec::new() },
+        mode: if random.chance(50) { "merge-on-read" } else { "copy-on-write" },
     }
 }
 
@@ -136,7 +139,15 @@ impl Maker<'_> {
         };
         let both = |left, right| Condition::Both(Box::new(left), Box::new(right));
         let key = equal(KEY);
-        match self.random.below(12) {
+        let in_table = |negated| Condition::InTable {
+            expr: Expr::Column(Side::Target, NUMBER),
+            column: KEY,
+            number: NUMBER,
+            least: 2,
+            negated,
+        };
+        match self.random.below(14) {
+            12 => both(key, in_table(self.random.chance(30))),
             0 => both(key, equal(1)),
             1 => both(key, equal(2)),
             2 => both(equal(1), equal(2)),

@@ -131,7 +131,8 @@ impl Case<'_> {
         let said = |key: &str| {
             made.summary().additional_properties.get(key).map_or(0, |text| text.parse().unwrap())
         };
-        assert_eq!(said("total-records"), effect.rows.len() as u64, "{}", self.say(effect));
+        let live = said("total-records") - said("total-position-deletes");
+        assert_eq!(live, effect.rows.len() as u64, "{}", self.say(effect));
         assert_eq!(said("deleted-data-files"), report.files_rewritten, "{}", self.say(effect));
         assert_eq!(said("added-data-files"), report.files_added, "{}", self.say(effect));
         for (key, rows) in [("inserted", counts.0), ("updated", counts.1), ("deleted", counts.2)] {
@@ -205,11 +206,20 @@ async fn cases(seed: u64, count: usize, merge_percent: usize, wide: bool) -> See
     seen
 }
 
+// In two parts, so that two cores share them.
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn m1_m2_m3_merges_do_what_the_model_does() {
-    let seen = cases(1, 600, 100, false).await;
-    assert!(seen.refused > 20 && seen.unchanged > 20 && seen.inserted_only > 20, "{seen:?}");
-    assert!(seen.changed > 200, "{seen:?}");
+    let seen = cases(1, 320, 100, false).await;
+    assert!(seen.refused > 10 && seen.unchanged > 10 && seen.inserted_only > 10, "{seen:?}");
+    assert!(seen.changed > 120, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn m1_m2_m3_further_merges_do_what_the_model_does() {
+    let seen = cases(4, 280, 100, false).await;
+    assert!(seen.refused > 10 && seen.unchanged > 10 && seen.inserted_only > 10, "{seen:?}");
+    assert!(seen.changed > 100, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

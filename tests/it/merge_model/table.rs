@@ -34,7 +34,9 @@ pub(super) async fn make(lab: &Lab, name: &TableName, shape: &Shape, files: &[Ve
             .collect(),
         partition: shape.partition.iter().map(|field| field.parse().unwrap()).collect(),
         sort: shape.sort.clone(),
-        properties: [].into(),
+        properties: ["merge", "update", "delete"]
+            .map(|verb| (format!("write.{verb}.mode"), shape.mode.to_string()))
+            .into(),
     };
     let table = lab.lake.create_table(name, &definition, &tester()).await.unwrap();
     let order: Vec<usize> = (0..shape.columns.len()).collect();

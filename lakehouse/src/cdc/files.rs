@@ -1,0 +1,120 @@
+//! The files of a batch: opened once for their content's hash, and known by it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::bronze::folder::FoundFile;
+use crate::bronze::load::hash;
+use crate::bronze::read::FileState;
+use crate::{Error, ErrorKind, Result};
+
+/// How Parquet files begin.
+const PARQUET: &[u8; 4] = b"PAR1";
+
+/// What a change file is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Csv,
+    Parquet,
+}
+
+/// A file of the batch.
+#[derive(Debug, Clone)]
+pub(super) struct ChangeFile {
+    pub(super) path: PathBuf,
+    pub(super) sha256: String,
+    pub(super) format: Format,
+    found: FoundFile,
+    state: FileState,
+}
+
+impl ChangeFile {
+    fn open(path: &Path) -> Result<Self> {
+        let bytes = std::fs::metadata(path)
+            .map_err(|error| Error::io(error, "read the change file", path.display()))?
+            .len();
+        let name = path.display().to_string();
+        let found = FoundFile { name, path: path.to_path_buf(), bytes };
+        let (sha256, state) = hash(&found)?;
+        Ok(Self { path: path.to_path_buf(), sha256, format: format(path)?, found, state })
+    }
+
+    /// What errors call it.
+    pub(super) fn name(&self) -> &str {
+        &self.found.name
+    }
+
+    /// Its size in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.found.bytes
+    }
+
+    /// Refuses a file that is no longer what was hashed.
+    ///
+    /// # Errors
+    /// `InvalidData`, naming the file.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        if FileState::of(&self.found)? == self.state {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidData,
+            "the file changed while it was read, so nothing was merged; merge it once it is complete",
+        )
+        .with_context("file", self.path.display()))
+    }
+}
+
+/// The files by their content, each content once. In that order, the batch is the same however its
+/// files are named and listed.
+///
+/// # Errors
+/// Those of reading a file, naming it; `InvalidInput` if there is none.
+pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
+    let opened = paths.iter().map(|path| ChangeFile::open(path));
+    let mut files = opened.collect::<Result<Vec<_>>>()?;
+    files.sort_by(|a, b| a.sha256.cmp(&b.sha256));
+    files.dedup_by(|a, b| a.sha256 == b.sha256);
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidInput, "no change file is named"));
+    }
+    Ok(files)
+}
+
+fn format(path: &Path) -> Result<Format> {
+    let failed = |error| Error::io(error, "read the change file", path.display());
+    let mut start = Vec::new();
+    File::open(path).map_err(failed)?.take(4).read_to_end(&mut start).map_err(failed)?;
+    Ok(if start == PARQUET { Format::Parquet } else { Format::Csv })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_the_same_in_any_order_and_holds_each_content_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let paths = [file("a", "1"), file("b", "2"), file("c", "1"), file("d", "PAR1")];
+        let hashes = |paths: &[PathBuf]| -> Vec<String> {
+            open(paths).unwrap().into_iter().map(|file| file.sha256).collect()
+        };
+        let mut backwards = paths.to_vec();
+        backwards.reverse();
+        assert_eq!(hashes(&paths), hashes(&backwards));
+        let files = open(&paths).unwrap();
+        assert_eq!(files.len(), 3);
+        assert_eq!(files.iter().filter(|file| file.format == Format::Parquet).count(), 1);
+        std::fs::write(&paths[1], "22").unwrap();
+        let changed = files.iter().filter(|file| file.check_unchanged().is_err());
+        assert_eq!(changed.count(), 1);
+        let missing = open(&[folder.path().join("gone")]).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+}
