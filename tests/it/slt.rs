@@ -96,6 +96,7 @@ impl AsyncDB for Database {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
         let frame = match self.0.execute(sql).await? {
             Executed::Rows(frame) => frame,
+            Executed::Defined(_) => return Ok(DBOutput::StatementComplete(0)),
             Executed::Changed(report) => {
                 let counts = [report.inserted_rows, report.updated_rows, report.deleted_rows];
                 return Ok(DBOutput::Rows {

@@ -28,6 +28,7 @@ pub mod summary;
 
 pub(crate) use publish::lasting_conflict;
 pub(crate) use retry::Backoff;
+pub(crate) use snapshot::stage;
 
 pub use alter::Altered;
 pub use change::{DeleteFile, FileChange};

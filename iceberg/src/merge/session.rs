@@ -8,6 +8,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 
+use super::define::Defined;
+use super::insert;
+use super::insert_statement::{InsertStatement, truncated};
 use super::report::ChangeReport;
 use super::run::Run;
 use super::statement::RowStatement;
@@ -34,6 +37,8 @@ pub enum Executed {
     Rows(Box<DataFrame>),
     /// It changed rows, or found nothing to change.
     Changed(ChangeReport),
+    /// It defined something, or found it so.
+    Defined(Defined),
 }
 
 /// A commit of one statement.
@@ -47,7 +52,7 @@ pub struct StatementCommit {
     pub expect: Option<(String, Option<String>)>,
 }
 
-/// Runs SQL over the tables of a lake: queries, `MERGE`, `UPDATE` and `DELETE`.
+/// Runs SQL over the tables of a lake: queries, statements that change rows, and definitions.
 #[derive(Debug, Clone)]
 pub struct LakeSession {
     pub(super) sql: SqlSession,
@@ -98,19 +103,24 @@ impl LakeSession {
     ///
     /// # Errors
     /// As [`SqlSession::query`] for one that reads, as [`LakeSession::change`] for one that changes
-    /// rows.
+    /// rows. For one that defines: `InvalidInput`, `AlreadyExists`, `NotFound` and `Unsupported`, with
+    /// the reason; else as [`Lake::alter`].
     pub async fn execute(&self, sql: &str) -> Result<Executed> {
-        let parsed = self.sql.parse(sql)?;
-        match RowStatement::read(&parsed.statement)? {
-            None => Ok(Executed::Rows(Box::new(self.sql.query(sql).await?))),
-            Some(_) => {
-                let commit = StatementCommit::default();
-                Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
-            }
+        if let Some((definition, query)) = self.sql.definition(sql)? {
+            return Box::pin(self.define(definition, query)).await;
         }
+        let statement = self.sql.parse(sql)?.statement;
+        let changes = RowStatement::read(&statement)?.is_some()
+            || InsertStatement::read(&statement)?.is_some()
+            || truncated(&statement)?.is_some();
+        if !changes {
+            return Ok(Executed::Rows(Box::new(self.sql.query(sql).await?)));
+        }
+        let commit = StatementCommit::default();
+        Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
     }
 
-    /// Runs one `MERGE`, `UPDATE` or `DELETE`. `given` are tables that the statement may read beside
+    /// Runs one `MERGE`, `UPDATE`, `DELETE`, `INSERT` or `TRUNCATE`. `given` are tables that the statement may read beside
     /// those of the lake.
     ///
     /// All of it is one snapshot, or none: where other commits come between, what may be affected is
@@ -134,6 +144,12 @@ impl LakeSession {
             summary: commit.summary,
             expect: commit.expect,
         };
+        if let Some(statement) = InsertStatement::read(&parsed.statement)? {
+            return Box::pin(insert::insert(self, &parsed, statement, given, &request)).await;
+        }
+        if let Some(target) = truncated(&parsed.statement)? {
+            return Box::pin(insert::truncate(self, &target, &request)).await;
+        }
         Box::pin(Run::start(self, parsed, given, request).await?.finish()).await
     }
 }

@@ -162,6 +162,19 @@ impl IcebergTable {
             .collect())
     }
 
+    /// The paths of all live files, of data and of deletes.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn live_paths(&self) -> Result<HashSet<String>> {
+        let Some(snapshot) = &self.snapshot else { return Ok(HashSet::new()) };
+        let manifests = manifests(&self.table, snapshot).await?;
+        let keep = vec![true; manifests.len()];
+        let live = live_files(&self.table, manifests, &keep).await?;
+        let files = live.data.iter().chain(&live.deletes);
+        Ok(files.map(|file| file.data().file_path().to_string()).collect())
+    }
+
     /// The snapshot that is read; `None` for a table without one.
     pub fn snapshot_id(&self) -> Option<i64> {
         self.snapshot.as_ref().map(|snapshot| snapshot.snapshot_id())

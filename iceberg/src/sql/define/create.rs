@@ -95,7 +95,6 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Option<Definition>> {
 pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDefinition> {
     for (words, what, instead) in [
         (["PRIMARY", "KEY"], "PRIMARY KEY", "TBLPROPERTIES ('northstar.key' = 'column, …')"),
-        (["UNIQUE", "("], "UNIQUE", "a MERGE that keeps keys apart"),
         (["FOREIGN", "KEY"], "FOREIGN KEY", "a query that looks for rows without a partner"),
     ] {
         if cursor.sees(&words) {
@@ -157,7 +156,7 @@ impl Clauses {
                 "COMMENT"
             } else if cursor.sees(&["LOCATION"]) {
                 return Err(unsupported("LOCATION", "nothing: tables stand below the warehouse"));
-            } else if cursor.sees(&["WITH", "("]) || cursor.sees(&["OPTIONS"]) {
+            } else if cursor.sees(&["WITH"]) || cursor.sees(&["OPTIONS"]) {
                 return Err(unsupported("options", "TBLPROPERTIES ('key' = 'value', …)"));
             } else {
                 return Ok(clauses);

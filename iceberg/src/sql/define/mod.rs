@@ -10,10 +10,7 @@ mod cursor;
 mod statement;
 mod types;
 
-#[cfg(test)]
-mod tests;
-
-pub(crate) use statement::{AlterTable, CreateTable, Definition, Query};
+pub(crate) use statement::{AlterTable, CreateTable, Definition};
 
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 

@@ -9,7 +9,7 @@ use iceberg::spec::{
 };
 
 use super::refused;
-use super::settings::listed;
+use super::settings::{identifying, listed};
 use crate::table::PartitionColumn;
 use crate::table::properties::PHI_DIRECT;
 use crate::{Error, ErrorKind, Result};
@@ -100,11 +100,7 @@ fn add(
     let source = source(schema, &field.column)?;
     check_transform(field, source)?;
     if listed(metadata.properties(), PHI_DIRECT).any(|column| column == field.column) {
-        return Err(refused(format!(
-            "`{}` identifies people ({PHI_DIRECT}): partition values become folder names; partition \
-             by another column",
-            field.column
-        )));
+        return Err(identifying(&field.column));
     }
     let like = fields.iter().find(|other| {
         other.source_id == source.id

@@ -22,14 +22,10 @@ mod promotion;
 mod settings;
 mod uses;
 
-#[cfg(test)]
-mod tests;
-
 pub use change::TableChange;
 pub use columns::{ColumnChange, Place};
 pub use fields::FieldChange;
-pub(crate) use columns::check_new_name;
-pub(crate) use settings::check as check_settings;
+pub(crate) use settings::check_definition;
 
 use crate::{Error, ErrorKind};
 

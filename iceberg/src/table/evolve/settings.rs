@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use iceberg::spec::{Schema, TableProperties};
 
+use super::columns::check_new_name;
 use super::refused;
-use crate::Result;
 use crate::commit::summary::MAX_VALUE_BYTES;
-use crate::table::WriteProperties;
+use crate::table::{RowLevelMode, TableDefinition, WriteProperties};
 use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
+use crate::{Error, Result};
 
 /// The properties whose values are lists of columns.
 const LISTS: [&str; 2] = [KEY, PHI_DIRECT];
@@ -53,7 +54,36 @@ pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Re
             return Err(refused(format!("{key} speaks of a column `{column}`, which is not there")));
         }
     }
+    for verb in ["MERGE", "UPDATE", "DELETE"] {
+        RowLevelMode::read(properties, verb)?;
+    }
     WriteProperties::read(properties).map(drop)
+}
+
+/// Refuses a table that cannot be defined so, where [`TableDefinition`] itself does not.
+///
+/// # Errors
+/// As [`check`], and `InvalidInput` for names that columns may not have and for partitions of columns
+/// that identify people.
+pub(crate) fn check_definition(definition: &TableDefinition) -> Result<()> {
+    for column in &definition.columns {
+        check_new_name(&column.name)?;
+    }
+    let properties = definition.all_properties().into_iter().collect();
+    check(&properties, &definition.schema()?)?;
+    let mut fields = definition.partition.iter().map(|field| field.column.as_str());
+    match fields.find(|column| listed(&properties, PHI_DIRECT).any(|name| name == *column)) {
+        None => Ok(()),
+        Some(column) => Err(identifying(column)),
+    }
+}
+
+/// The error for a partition field made of a column that identifies people.
+pub(super) fn identifying(column: &str) -> Error {
+    refused(format!(
+        "`{column}` identifies people ({PHI_DIRECT}): partition values become folder names; partition \
+         by another column"
+    ))
 }
 
 /// The properties after columns were renamed and dropped: (to be set, to be taken away).
