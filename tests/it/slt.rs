@@ -302,3 +302,28 @@ async fn update() {
 async fn delete() {
     changing("delete.slt").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn create_table() {
+    changing("create_table.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alter_table() {
+    changing("alter_table.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insert() {
+    changing("insert.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insert_overwrite() {
+    changing("insert_overwrite.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn truncate() {
+    changing("truncate.slt").await;
+}

@@ -190,7 +190,7 @@ async fn statements_that_write_are_refused_with_what_to_use() {
     ] {
         refused(sql, Unsupported, "northstar load").await;
     }
-    refused("TRUNCATE TABLE lab", Unsupported, "take all rows away with DELETE").await;
+    refused("TRUNCATE TABLE lab", Unsupported, "run it by itself in `northstar sql`").await;
     for sql in [
         "UPDATE lab SET id = 1",
         "DELETE FROM lab",
