@@ -13,6 +13,8 @@ mod cli;
 mod cluster;
 mod commits;
 mod engines;
+mod evolution;
+mod inserts;
 mod loads;
 mod merge_conflicts;
 mod merge_model;

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use iceberg::spec::{Literal, PrimitiveLiteral, PrimitiveType, Struct, StructType, Type};
+use iceberg::spec::Struct;
 
 use super::run::provider;
 use crate::commit::Validation;
+use crate::scan::comparable;
 use crate::write::Written;
 use crate::{Error, ErrorKind, LakeTable, Result};
 
@@ -28,8 +29,7 @@ impl Part {
         if metadata.default_partition_spec().is_unpartitioned() {
             return Self::all();
         }
-        let kinds = metadata.default_partition_type();
-        let partitions = written.files.iter().map(|file| widened(file.partition(), kinds));
+        let partitions = written.files.iter().map(|file| comparable(file.partition()));
         Self { partitions: Some(partitions.collect()) }
     }
 
@@ -42,7 +42,6 @@ impl Part {
         let rows = provider(table)?.live_rows().await?;
         let Some(partitions) = &self.partitions else { return Ok(rows) };
         let metadata = table.metadata();
-        let kinds = metadata.default_partition_type();
         let mut files = HashMap::new();
         for file in provider(table)?.file_deletes().await? {
             let file = file.deletes;
@@ -55,7 +54,7 @@ impl Part {
                 )
                 .with_context("table", table.name()));
             }
-            if partitions.contains(&widened(&file.partition, kinds)) {
+            if partitions.contains(&comparable(&file.partition)) {
                 let live = rows.get(&file.data_file).copied().unwrap_or(0);
                 files.insert(file.data_file, live);
             }
@@ -79,22 +78,4 @@ impl Validation for Unchanged {
         let changed = self.part.files(head).await? != self.files;
         Ok(changed.then(|| "rows came or went where the statement reads or replaces".to_string()))
     }
-}
-
-/// A partition with its values in the types that their columns have now: those of files that were
-/// written before a column was widened are narrower.
-fn widened(partition: &Struct, kinds: &StructType) -> Struct {
-    let values = partition.iter().zip(kinds.fields()).map(|(value, field)| {
-        let Some(Literal::Primitive(literal)) = value else { return value.cloned() };
-        Some(Literal::Primitive(match (literal, field.field_type.as_ref()) {
-            (PrimitiveLiteral::Int(value), Type::Primitive(PrimitiveType::Long)) => {
-                PrimitiveLiteral::Long(i64::from(*value))
-            }
-            (PrimitiveLiteral::Float(value), Type::Primitive(PrimitiveType::Double)) => {
-                PrimitiveLiteral::Double(f64::from(value.0).into())
-            }
-            (same, _) => same.clone(),
-        }))
-    });
-    Struct::from_iter(values.collect::<Vec<_>>())
 }

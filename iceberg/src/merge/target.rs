@@ -106,7 +106,10 @@ impl Target {
             names.iter().map(|name| self.position(name)).collect::<Result<_>>()?
         };
         if places.len() != values {
-            return Err(invalid(format!("INSERT has {} columns and {values} values", places.len())));
+            return Err(invalid(format!(
+                "INSERT has {} columns and {values} values",
+                places.len()
+            )));
         }
         once(places.iter().copied(), |column| self.field(column))?;
         let given: HashSet<usize> = places.iter().copied().collect();

@@ -36,6 +36,7 @@ mod store;
 pub(crate) mod tests;
 
 pub(crate) use deletes::only_data_file;
+pub(crate) use partition::comparable;
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use provider::IcebergTable;

@@ -22,6 +22,7 @@ use iceberg::table::Table;
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 use super::deletes::{only_data_file, position_deletes};
 use super::files::{LiveFile, live_files, manifests};
+use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
@@ -138,7 +139,7 @@ impl IcebergTable {
         Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
     }
 
-    /// Each data file with its deleted rows.
+    /// Each data file with its deleted rows, its partition in the types that columns have now.
     ///
     /// # Errors
     /// As a scan.
@@ -148,6 +149,12 @@ impl IcebergTable {
         for (about, delete_file) in own_deletes {
             own.entry(about).or_default().push(delete_file);
         }
+        let schema = self.table.metadata().current_schema();
+        let partition = |live: &LiveFile| match live.spec.partition_type(schema) {
+            Ok(kinds) => widened(live.data().partition(), &kinds),
+            // A column of the spec is gone, and with it the type that it had.
+            Err(_) => live.data().partition().clone(),
+        };
         Ok(files
             .into_iter()
             .map(|SelectedFile { slice, live }| FileDeletes {
@@ -155,7 +162,7 @@ impl IcebergTable {
                 deletes: DeletesOf {
                     data_file: slice.path.clone(),
                     spec_id: live.spec.spec_id(),
-                    partition: live.data().partition().clone(),
+                    partition: partition(&live),
                     positions: slice.deleted.clone(),
                 },
             })

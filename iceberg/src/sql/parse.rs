@@ -36,10 +36,7 @@ impl Parsed {
 ///
 /// # Errors
 /// `InvalidInput` if it cannot be read; `Unsupported` for a part that is not honoured.
-pub(super) fn definition(
-    sql: &str,
-    recursion_limit: usize,
-) -> Result<Option<(Definition, usize)>> {
+pub(super) fn definition(sql: &str, recursion_limit: usize) -> Result<Option<(Definition, usize)>> {
     let Rewritten { tokens, clauses } = tokens(sql)?;
     let read = define::read(&tokens, recursion_limit);
     Ok(read.map_err(|error| explained(error, clauses))?.map(|read| (read, clauses)))

@@ -15,9 +15,9 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use northstar_catalog::{Error, ErrorKind, Result, TableName};
 
 use super::catalog::StatementCatalogs;
+use super::define::Definition;
 use super::lookup::Missing;
 use super::options::{SqlOptions, config};
-use super::define::Definition;
 use super::parse::{Parsed, definition, parse};
 use super::planner::VersionPlanner;
 use super::{TableSource, clause, from_datafusion, lookup, statement};

@@ -91,9 +91,8 @@ fn added(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnChange>> {
 fn dropped(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnChange>> {
     cursor.take_one(&["COLUMNS", "COLUMN"]);
     let if_exists = cursor.take(&["IF", "EXISTS"]);
-    let one = |cursor: &mut Cursor<'_>| {
-        Ok(ColumnChange::Drop { column: cursor.name()?, if_exists })
-    };
+    let one =
+        |cursor: &mut Cursor<'_>| Ok(ColumnChange::Drop { column: cursor.name()?, if_exists });
     match cursor.parser.peek_token_ref().token {
         Token::LParen => cursor.list(one),
         _ => several(cursor, one),
@@ -148,7 +147,8 @@ fn altered(cursor: &mut Cursor<'_>) -> Result<ColumnChange> {
     }
     match place(cursor)? {
         Some(place) => Ok(ColumnChange::Move { column, place }),
-        None => Err(cursor
-            .expected("TYPE type, DROP NOT NULL, COMMENT '…', FIRST or AFTER column")),
+        None => {
+            Err(cursor.expected("TYPE type, DROP NOT NULL, COMMENT '…', FIRST or AFTER column"))
+        }
     }
 }

@@ -102,8 +102,7 @@ pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDefinition> {
         }
     }
     let name = cursor.name()?;
-    let data_type =
-        data_type(cursor).map_err(|error| error.with_context("column", &name))?;
+    let data_type = data_type(cursor).map_err(|error| error.with_context("column", &name))?;
     let mut column = ColumnDefinition::new(name, data_type);
     loop {
         if cursor.take(&["NOT", "NULL"]) {
@@ -142,7 +141,10 @@ impl Clauses {
             let clause = if cursor.take(&["USING"]) {
                 let format = cursor.name()?;
                 if format != "iceberg" {
-                    return Err(unsupported(&format!("USING {format}"), "USING iceberg, or nothing"));
+                    return Err(unsupported(
+                        &format!("USING {format}"),
+                        "USING iceberg, or nothing",
+                    ));
                 }
                 "USING"
             } else if cursor.take(&["PARTITIONED", "BY"]) {

@@ -53,8 +53,7 @@ fn arrow(written: &SqlType) -> Result<DataType> {
         }
         S::Binary(None) | S::Varbinary(None) | S::Bytea => DataType::Binary,
         S::Custom(name, arguments) if arguments.is_empty() => {
-            custom(&name.to_string().to_ascii_lowercase())
-                .ok_or_else(|| unknown(written))?
+            custom(&name.to_string().to_ascii_lowercase()).ok_or_else(|| unknown(written))?
         }
         S::Uuid => return Err(unsupported("type UUID", "STRING, or BINARY")),
         S::Struct(..) | S::Map(..) | S::Array(..) => {

@@ -48,8 +48,7 @@ impl TableChange {
         let next = match self {
             Self::Columns(changes) => {
                 let Some(evolved) = columns::evolved(metadata, changes)? else { return Ok(None) };
-                let (set, gone) =
-                    settings::follow(properties, &evolved.renamed, &evolved.dropped);
+                let (set, gone) = settings::follow(properties, &evolved.renamed, &evolved.dropped);
                 builder
                     .add_current_schema(evolved.schema)
                     .and_then(|builder| builder.set_properties(set))
@@ -83,8 +82,7 @@ impl TableChange {
             }
         };
         next.map(Some).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, "the table cannot be changed so")
-                .with_source(error)
+            Error::new(ErrorKind::InvalidInput, "the table cannot be changed so").with_source(error)
         })
     }
 }

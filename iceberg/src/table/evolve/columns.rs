@@ -190,8 +190,8 @@ impl Draft<'_> {
                  format version 2 has no defaults; add it without NOT NULL"
             )));
         }
-        let kind = iceberg_type(&column.data_type)
-            .map_err(|error| error.with_context("column", name))?;
+        let kind =
+            iceberg_type(&column.data_type).map_err(|error| error.with_context("column", name))?;
         self.last_column_id += 1;
         let mut field = NestedField::optional(self.last_column_id, name, kind);
         field.doc.clone_from(&column.doc);

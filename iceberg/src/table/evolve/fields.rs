@@ -74,8 +74,7 @@ pub(super) fn evolved(
         return Ok(None);
     }
     let spec = UnboundPartitionSpec::builder().add_partition_fields(fields).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "the table cannot be partitioned so")
-            .with_source(error)
+        Error::new(ErrorKind::InvalidInput, "the table cannot be partitioned so").with_source(error)
     })?;
     Ok(Some(spec.build()))
 }
@@ -103,8 +102,7 @@ fn add(
         return Err(identifying(&field.column));
     }
     let like = fields.iter().find(|other| {
-        other.source_id == source.id
-            && other.transform.dedup_name() == field.transform.dedup_name()
+        other.source_id == source.id && other.transform.dedup_name() == field.transform.dedup_name()
     });
     if let Some(like) = like {
         let there = shown(schema, like);
@@ -156,7 +154,10 @@ fn source<'a>(schema: &'a Schema, column: &str) -> Result<&'a NestedField> {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         Error::new(
             ErrorKind::NotFound,
-            format!("there is no column `{column}` to partition by; there are {}", names.join(", ")),
+            format!(
+                "there is no column `{column}` to partition by; there are {}",
+                names.join(", ")
+            ),
         )
     })
 }

@@ -10,8 +10,8 @@ use iceberg::spec::{Schema, TableProperties};
 use super::columns::check_new_name;
 use super::refused;
 use crate::commit::summary::MAX_VALUE_BYTES;
-use crate::table::{RowLevelMode, TableDefinition, WriteProperties};
 use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
+use crate::table::{RowLevelMode, TableDefinition, WriteProperties};
 use crate::{Error, Result};
 
 /// The properties whose values are lists of columns.
@@ -44,14 +44,16 @@ pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Re
         }
     }
     let prefixes = [metrics_key(""), bloom_filter_key("")];
-    let by_key = properties
-        .keys()
-        .filter_map(|key| Some((key, prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?)));
+    let by_key = properties.keys().filter_map(|key| {
+        Some((key, prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?))
+    });
     let keys: Vec<String> = LISTS.iter().map(|key| (*key).to_string()).collect();
     let in_lists = keys.iter().flat_map(|key| listed(properties, key).map(move |name| (key, name)));
     for (key, column) in by_key.chain(in_lists) {
         if schema.field_by_name(column).is_none() {
-            return Err(refused(format!("{key} speaks of a column `{column}`, which is not there")));
+            return Err(refused(format!(
+                "{key} speaks of a column `{column}`, which is not there"
+            )));
         }
     }
     for verb in ["MERGE", "UPDATE", "DELETE"] {

@@ -14,12 +14,15 @@ use crate::table::properties::KEY;
 pub(super) fn check_unused(metadata: &TableMetadata, field: &NestedField) -> Result<()> {
     let name = &field.name;
     check_not_identifying(metadata, field)?;
-    for spec in metadata.partition_specs_iter() {
+    let mut specs: Vec<_> = metadata.partition_specs_iter().collect();
+    let current = metadata.default_partition_spec_id();
+    specs.sort_unstable_by_key(|spec| (spec.spec_id() != current, spec.spec_id()));
+    for spec in specs {
         let used = spec.fields().iter().find(|partition| {
             partition.source_id == field.id && partition.transform != Transform::Void
         });
         let Some(used) = used else { continue };
-        return Err(refused(match spec.spec_id() == metadata.default_partition_spec_id() {
+        return Err(refused(match spec.spec_id() == current {
             true => format!(
                 "`{name}` is what partition field `{}` is made of; write first: ALTER TABLE … DROP \
                  PARTITION FIELD {}",
