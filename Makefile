@@ -5,6 +5,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 VENV_READY := $(VENV)/.ready
+SPARK_VENV := .venv-spark
+SPARK_READY := $(SPARK_VENV)/.ready
+JARS := .cache/jars
+JARS_READY := $(JARS)/.ready
 WAREHOUSE ?= ./lake
 ROWS ?= 5000000
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -58,11 +62,24 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) lake
+	rm -rf $(VENV) $(SPARK_VENV) $(JARS) lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement tests/requirements.txt
+	@touch $@
+
+$(SPARK_READY): tests/requirements-spark.txt
+	@echo "installing Spark, which tests compare with, into $(SPARK_VENV)"
+	@command -v java >/dev/null || { echo "java is missing: install Java 17"; exit 1; }
+	$(PYTHON) -m venv $(SPARK_VENV)
+	$(SPARK_VENV)/bin/pip install --quiet --requirement tests/requirements-spark.txt
+	@touch $@
+
+$(JARS_READY): tests/interop/spark/pom.xml
+	@echo "fetching Iceberg's runtime for Spark into $(JARS)"
+	@command -v mvn >/dev/null || { echo "mvn is missing: install Maven 3"; exit 1; }
+	mvn --quiet --batch-mode --file tests/interop/spark/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(JARS))
 	@touch $@

@@ -26,6 +26,11 @@ impl Printer {
         Self { output }
     }
 
+    /// Whether results are read by people, who are told the rest in sentences.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.output == Output::Table
+    }
+
     /// A line for people: on standard output if tables go there, else on standard error, so that
     /// CSV and JSON stay clean.
     pub(crate) fn say(&self, text: impl Display) {

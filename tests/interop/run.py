@@ -1,5 +1,6 @@
-"""Loads the demo, then reads every table with PyIceberg and DuckDB and compares row for row; runs the
-same statements in DuckDB and Sail, and compares what they leave.
+"""Loads the demo, then reads every table with PyIceberg, DuckDB and Spark and compares row for row;
+runs the same statements in DuckDB and Sail, and compares what they leave; has Spark and northstar
+change each other's tables.
 
 Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
 """
@@ -24,7 +25,7 @@ def step(title: str, command: list[str | Path], **options) -> None:
         sys.exit(f"interop test FAILED: {title}")
     print(f"interop test ok: {title}")
     for line in done.stdout.splitlines():
-        if " statements alike, " in line:
+        if " alike, " in line:
             print(f"  {line}")
 
 
@@ -32,6 +33,9 @@ def main() -> None:
     binary = os.environ.get("NORTHSTAR_BIN")
     if not binary or not Path(binary).exists():
         sys.exit("interop tests need NORTHSTAR_BIN, the path of the northstar program: run `make test`")
+    spark, jars = os.environ.get("NORTHSTAR_SPARK_PYTHON"), os.environ.get("NORTHSTAR_SPARK_JARS")
+    if not spark or not jars:
+        sys.exit("interop tests need NORTHSTAR_SPARK_PYTHON and NORTHSTAR_SPARK_JARS: run `make test`")
     compare = [sys.executable, HERE / "read_alike.py"]
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -49,6 +53,14 @@ def main() -> None:
             (
                 "MERGE, UPDATE and DELETE leave the same tables in DuckDB and Sail",
                 [sys.executable, HERE / "same_statements.py", binary],
+            ),
+            (
+                "Spark reads every table as northstar does, and each changes the other's",
+                [
+                    spark,
+                    HERE / "spark" / "spark_alike.py",
+                    *("--northstar", binary, "--warehouse", warehouse, "--jars", jars),
+                ],
             ),
         ]
         for title, command in steps:

@@ -15,7 +15,7 @@ pub(super) struct Node {
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Kind {
     #[prost(message, tag = "1")]
-    Scan(ScanNode),
+    Scan(Box<ScanNode>),
     #[prost(message, tag = "2")]
     Keep(KeepNode),
     #[prost(message, tag = "3")]

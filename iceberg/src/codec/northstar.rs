@@ -52,7 +52,7 @@ impl PhysicalExtensionCodec for NorthstarCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> DFResult<()> {
         let kind = if let Some((config, source)) = iceberg_scan(node.as_ref()) {
-            Kind::Scan(encode_scan(config, source, self, converter)?)
+            Kind::Scan(Box::new(encode_scan(config, source, self, converter)?))
         } else if let Some(keep) = node.downcast_ref::<KeepExec>() {
             Kind::Keep(encode_keep(keep))
         } else if let Some(write) = node.downcast_ref::<WriteExec>() {
@@ -81,7 +81,7 @@ impl PhysicalExtensionCodec for NorthstarCodec {
         let node =
             Node::decode(message).map_err(|error| DataFusionError::External(error.into()))?;
         match node.kind {
-            Some(Kind::Scan(scan)) => decode_scan(scan, context, self, converter),
+            Some(Kind::Scan(scan)) => decode_scan(*scan, context, self, converter),
             Some(Kind::Keep(keep)) => decode_keep(keep, inputs),
             Some(Kind::Write(write)) => decode_write(write, inputs),
             Some(Kind::Delete(delete)) => decode_delete(delete, inputs),

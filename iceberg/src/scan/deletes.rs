@@ -29,7 +29,7 @@ type Reach = HashMap<String, u64>;
 /// Reads the position deletes of `files`. A delete file is opened only if it can reach one of them.
 ///
 /// # Errors
-/// `Unsupported` for live equality deletes, deletion vectors and other formats, `Damaged` for a
+/// `Unsupported` for deletion vectors and formats other than Parquet, `Damaged` for a
 /// delete file that cannot be read or names a row that is not there; both name the file.
 pub(super) async fn position_deletes(
     file_io: &FileIO,
@@ -40,6 +40,9 @@ pub(super) async fn position_deletes(
     let mut wanted = Vec::new();
     for delete in deletes {
         check_delete_file(delete)?;
+        if delete.data().content_type() == DataContentType::EqualityDeletes {
+            continue;
+        }
         let reach = index.reach(delete);
         if !reach.is_empty() {
             wanted.push((delete.data().file_path().to_owned(), reach));
@@ -64,16 +67,15 @@ pub(super) async fn position_deletes(
 fn check_delete_file(file: &LiveFile) -> Result<()> {
     let data = file.data();
     let reason = match (data.content_type(), data.file_format()) {
-        (DataContentType::PositionDeletes, DataFileFormat::Parquet) => return Ok(()),
+        (
+            DataContentType::PositionDeletes | DataContentType::EqualityDeletes,
+            DataFileFormat::Parquet,
+        ) => return Ok(()),
         (DataContentType::PositionDeletes, DataFileFormat::Puffin) => {
             "deletion vectors cannot be read yet".to_owned()
         }
-        (DataContentType::PositionDeletes, format) => {
+        (DataContentType::PositionDeletes | DataContentType::EqualityDeletes, format) => {
             format!("{format} delete files cannot be read, only Parquet")
-        }
-        (DataContentType::EqualityDeletes, _) => {
-            "equality deletes cannot be read yet, compact the table where they were written"
-                .to_owned()
         }
         (DataContentType::Data, _) => "a data file stands in a delete manifest".to_owned(),
     };

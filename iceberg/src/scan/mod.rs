@@ -5,6 +5,7 @@
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
 //!  ├ deletes    position-delete files ─▶ rows to leave out
+//!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
 //!  ├ statistics what the planner may know of a file
 //!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
 //! source    DataFusion's Parquet source, wrapped
@@ -22,6 +23,7 @@ mod adapter;
 mod bounds;
 mod config;
 mod deletes;
+mod equality;
 mod files;
 mod open;
 mod partition;

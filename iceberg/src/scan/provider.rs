@@ -21,6 +21,7 @@ use iceberg::table::Table;
 
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 use super::deletes::{only_data_file, position_deletes};
+use super::equality::equality_deletes;
 use super::files::{LiveFile, live_files, manifests};
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
@@ -224,6 +225,8 @@ impl IcebergTable {
             pruning.by_bounds = retain(&mut data, &keep);
         }
         let mut deleted = position_deletes(self.table.file_io(), &data, &live.deletes).await?;
+        let metadata = self.table.metadata();
+        equality_deletes(metadata, &self.columns, &data, &live.deletes, &mut deleted).await?;
         let before = count(&data);
         let mut files = Vec::with_capacity(data.len());
         for live in data {

@@ -147,10 +147,12 @@ impl TableDefinition {
     /// The Iceberg schema.
     ///
     /// # Errors
-    /// `InvalidInput` for two columns of one name; `Unsupported` for a type that v2 lacks.
+    /// `InvalidInput` for two columns of one name or a reserved name; `Unsupported` for a type that
+    /// v2 lacks.
     pub fn schema(&self) -> Result<Schema> {
         let mut fields = Vec::with_capacity(self.columns.len());
         for (id, column) in (1..).zip(&self.columns) {
+            check_name(&column.name)?;
             let kind = iceberg_type(&column.data_type)
                 .map_err(|error| error.with_context("column", &column.name))?;
             let mut field = NestedField::new(id, &column.name, kind, column.required);
@@ -234,6 +236,38 @@ fn invalid(error: iceberg::Error) -> Error {
     Error::new(ErrorKind::InvalidInput, "the table cannot be defined so").with_source(error)
 }
 
+/// Names of the columns that engines make up themselves. Spark reads no table that has one.
+///
+/// Source: <https://iceberg.apache.org/spec/#reserved-field-ids>
+const RESERVED: [&str; 10] = [
+    "_file",
+    "_pos",
+    "_deleted",
+    "_spec_id",
+    "_partition",
+    "_row_id",
+    "_last_updated_sequence_number",
+    "_change_type",
+    "_change_ordinal",
+    "_commit_snapshot_id",
+];
+
+/// Refuses the names that Iceberg reserves.
+///
+/// # Errors
+/// `InvalidInput`, naming the column.
+pub fn check_name(column: &str) -> Result<()> {
+    if !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(column)) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "the column's name is one that Iceberg reserves; other engines could not read the table, so \
+         give it another name",
+    )
+    .with_context("column", column))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,5 +300,7 @@ mod tests {
         assert!(error.message().contains("`nothing`"), "{error}");
         definition.columns.push(ColumnDefinition::new("name", DataType::Int64));
         assert_eq!(definition.schema().unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(check_name("_Deleted").unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert!(check_name("_is_deleted").is_ok());
     }
 }

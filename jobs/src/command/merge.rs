@@ -96,9 +96,13 @@ pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) 
         ("deleted", report.deleted),
         ("unchanged", report.unchanged),
     ];
+    let mut names: Vec<&str> = counts.iter().map(|(name, _)| *name).collect();
+    let mut row: Vec<String> = counts.iter().map(|(_, count)| count.to_string()).collect();
     let snapshot = report.snapshot_id.map_or_else(|| "none".to_string(), |id| id.to_string());
-    let names: Vec<&str> = counts.iter().map(|(name, _)| *name).chain(["snapshot"]).collect();
-    let row = counts.iter().map(|(_, count)| count.to_string()).chain([snapshot]).collect();
+    if !printer.is_for_people() {
+        names.push("snapshot");
+        row.push(snapshot.clone());
+    }
     printer.table(&names, &[row])?;
     let said = match report.outcome {
         MergeOutcome::Merged => "merged",
@@ -108,7 +112,7 @@ pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) 
     let made = if report.created { ", which is new" } else { "" };
     let files = report.files;
     let s = if files == 1 { "" } else { "s" };
-    printer.say(format!("{files} file{s} for {table}{made}: {said}"));
+    printer.say(format!("{files} file{s} for {table}{made}: {said}; snapshot {snapshot}"));
     Ok(())
 }
 

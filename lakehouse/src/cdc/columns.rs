@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 /// sorts like the log. NULL in rows that no change file brought.
 pub const SOURCE_POSITION: &str = "_source_position";
 /// Whether the source has deleted the row.
-pub const DELETED: &str = "_deleted";
+pub const DELETED: &str = "_is_deleted";
 
 pub(super) const OP: &str = "op";
 pub(super) const COMMIT_LSN: &str = "commit_lsn";

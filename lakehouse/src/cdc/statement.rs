@@ -148,41 +148,38 @@ fn by_version(target: &Target, position: &str) -> String {
     }
 }
 
-/// Running sums and maxima: DataFusion streams these, and holds no more than a batch.
+/// Two passes in which each window runs along one sort, so that no more than a batch is held: how
+/// many deletes come at or after a row; then what counts last, behind what it is reset by.
 fn hard_source(target: &Target) -> String {
+    let Some(version) = target.version.as_ref().map(|version| quoted(version)) else {
+        // Without versions the last change is the state, whatever came before.
+        return soft_source(target);
+    };
     let (columns, key) = (source_columns(target), list("", &target.key));
     let running = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
     let deletes_from_here = format!(
         "sum(CASE WHEN {STAGED_OP} = {DELETE} THEN 1 ELSE 0 END) OVER (PARTITION BY {key} \
          ORDER BY {STAGED_POSITION} DESC, {STAGED_OP} DESC, {STAGED_FILE}, {STAGED_LINE} {running})"
     );
-    let up_to_here = format!(
-        "OVER (PARTITION BY {key} ORDER BY {STAGED_POSITION}, {STAGED_OP}, {STAGED_FILE}, \
-         {STAGED_LINE} {running})"
+    let order = format!(
+        "PARTITION BY {key} ORDER BY \
+         CASE WHEN __deletes = 0 THEN 2 WHEN __deletes = 1 AND {STAGED_OP} = {DELETE} THEN 1 ELSE 0 END, \
+         {version} NULLS FIRST, {STAGED_POSITION}, {STAGED_OP}, {STAGED_FILE} DESC, {STAGED_LINE} DESC"
     );
-    let reset_version = target.version.as_ref().map_or_else(String::new, |version| {
-        format!(
-            ", max(CASE WHEN __deletes > 0 THEN {} END) {up_to_here} AS {RESET_VERSION}",
-            quoted(version)
-        )
-    });
-    let kept_version =
-        if target.version.is_some() { format!(", {RESET_VERSION}") } else { String::new() };
     format!(
-        "SELECT {columns}, {STAGED_POSITION}, {STAGED_OP} = {DELETE} AS {IS_DELETE}, {RESET}{kept_version} FROM \
-         (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY __deletes, {}) AS __rank FROM \
-          (SELECT *, max(__deletes) {up_to_here} > 0 AS {RESET}{reset_version} FROM \
-           (SELECT *, {deletes_from_here} AS __deletes FROM {NAMESPACE}.{TABLE}) AS a) AS b \
-          WHERE __deletes = 0 OR (__deletes = 1 AND {STAGED_OP} = {DELETE})) AS c \
-         WHERE __rank = 1",
-        newest_first(target),
+        "SELECT {columns}, {STAGED_POSITION}, {STAGED_OP} = {DELETE} AS {IS_DELETE}, {RESET}, {RESET_VERSION} FROM \
+         (SELECT *, lead({STAGED_OP}) OVER ({order}) AS __next, \
+          max(__deletes) OVER ({order} {running}) > 0 AS {RESET}, \
+          max(CASE WHEN __deletes > 0 THEN {version} END) OVER ({order} {running}) AS {RESET_VERSION} FROM \
+          (SELECT *, {deletes_from_here} AS __deletes FROM {NAMESPACE}.{TABLE}) AS a) AS b \
+         WHERE __next IS NULL"
     )
 }
 
 fn hard_newer(target: &Target) -> String {
     let position = format!("s.{STAGED_POSITION} > t.{SOURCE_POSITION}");
     match &target.version {
-        None => format!("t.{SOURCE_POSITION} IS NULL OR s.{RESET} OR {position}"),
+        None => format!("t.{SOURCE_POSITION} IS NULL OR {position}"),
         Some(version) => {
             let seeded = quoted(version);
             format!(

@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn one_row_for_another_is_an_update_and_a_mark_is_a_delete() {
-        let columns = ["id", "n", "_source_position", "_deleted"].map(str::to_string);
+        let columns = ["id", "n", "_source_position", "_is_deleted"].map(str::to_string);
         let moment =
             RowsAt { snapshot_id: 1, time_ms: 0, actor: None, job: None, rows: Vec::new() };
         let of = |before: &[Cells], now: &[Cells]| {

@@ -68,7 +68,7 @@ impl Case {
     }
 
     async fn shown(&self, table: &str) -> Vec<String> {
-        let deleted = if self.hard { "" } else { ", _deleted" };
+        let deleted = if self.hard { "" } else { ", _is_deleted" };
         let sql = format!("SELECT id, version, note, _source_position{deleted} FROM ns.{table}");
         rows(&session(&self.lab), &sql).await
     }

@@ -28,7 +28,7 @@ async fn the_last_state_of_each_key_is_merged() {
     assert_eq!((report.read_rows, report.before_images, report.skipped_rows), (7, 1, 0));
     assert_eq!((report.keys, report.inserted, report.deleted), (3, 2, 1));
     assert_eq!(
-        bench.rows(", _deleted").await,
+        bench.rows(", _is_deleted").await,
         [
             "1|2|last|0a/0000000010/01|false",
             "2|1|second|0b/0000000001/02|false",

@@ -55,8 +55,8 @@ fn changes_are_merged_once_with_the_contract_above_the_file() {
     assert!(again.stderr.contains("already merged; nothing was done"), "{}", again.stderr);
     assert_eq!(program.snapshots("silver.lab").len(), 2);
     assert_eq!(
-        program.sql("csv", "SELECT id, value, _deleted FROM silver.lab ORDER BY id"),
-        "id,value,_deleted\n1,6.5,false\n2,7.0,true\n"
+        program.sql("csv", "SELECT id, value, _is_deleted FROM silver.lab ORDER BY id"),
+        "id,value,_is_deleted\n1,6.5,false\n2,7.0,true\n"
     );
     let table = program.run(&["merge", "silver.lab", "--changes", "in/changes/day_1/lab.csv"]);
     table.succeeds();
@@ -123,7 +123,7 @@ fn history_shows_the_versions_of_each_key_and_what_changed() {
     for parts in [
         &["id = 1", "inserted", ids[0], "0a/0000000001/01", "id = 1, name = Ada, value = 5.5"][..],
         &["updated", ids[1], "by tester (merge)", "from 0b/0000000001/01", "value: 5.5 → 6.5"],
-        &["id = 2", "deleted", "_deleted: false → true", "id = 77", "was never in the table"],
+        &["id = 2", "deleted", "_is_deleted: false → true", "id = 77", "was never in the table"],
     ] {
         assert!(parts.iter().all(|part| position(part).is_some()), "{parts:?}: {}", run.stdout);
     }

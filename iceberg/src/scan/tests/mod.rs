@@ -3,6 +3,7 @@
 pub(crate) mod fixture;
 pub(crate) mod lived;
 
+mod equality;
 mod evolution;
 mod partitions;
 mod random;

@@ -59,7 +59,7 @@ async fn other_formats_and_other_deletes() {
     for (content, format) in [
         (Data, DataFileFormat::Orc),
         (Data, DataFileFormat::Avro),
-        (EqualityDeletes, DataFileFormat::Parquet),
+        (EqualityDeletes, DataFileFormat::Avro),
         (PositionDeletes, DataFileFormat::Avro),
         (PositionDeletes, DataFileFormat::Puffin),
     ] {

@@ -1,0 +1,54 @@
+"""A Spark session whose catalog `default` is the one that northstar and PyIceberg use."""
+
+import pathlib
+
+from pyspark.sql import SparkSession
+
+
+def start(warehouse, jars):
+    """Spark on two cores of this machine, over `warehouse/catalog.db`; times are in UTC."""
+    warehouse = pathlib.Path(warehouse).resolve()
+    paths = sorted(str(jar) for jar in pathlib.Path(jars).glob("*.jar"))
+    catalog = "spark.sql.catalog.default"
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("northstar-interop")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.jars", ",".join(paths))
+        .config(
+            "spark.sql.extensions",
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        )
+        .config(catalog, "org.apache.iceberg.spark.SparkCatalog")
+        .config(f"{catalog}.type", "jdbc")
+        .config(f"{catalog}.uri", f"jdbc:sqlite:{warehouse / 'catalog.db'}")
+        .config(f"{catalog}.jdbc.schema-version", "V1")
+        .config(f"{catalog}.warehouse", f"file://{warehouse / 'tables'}")
+        .config(f"{catalog}.cache-enabled", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+class Spark:
+    """Spark as one of the engines of `engines.py`."""
+
+    name = "spark"
+
+    def __init__(self, session):
+        self.session = session
+
+    def rows(self, table):
+        """The canonical rows of a PyIceberg table, read by Spark."""
+        from canonical import columns_of
+
+        name = ".".join(f"`{part}`" for part in table.name())
+        found = self.session.table(f"default.{name}").toArrow()
+        return list(zip(*columns_of(table.schema(), found), strict=True))
