@@ -8,15 +8,16 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use northstar_iceberg::merge::{ChangeReport, LakeSession, StatementCommit};
+use northstar_catalog::faulty::{Fault, FaultyCatalog};
+use northstar_iceberg::merge::{Executed, LakeSession, StatementCommit};
 use northstar_iceberg::observer::{Event, Observer};
 use northstar_iceberg::{ErrorKind, Lake, Result};
 use northstar_tests::changes::{rows, session, session_of};
 use northstar_tests::lab::{Lab, observed, tester};
 
-/// Runs statements, in a thread of their own, when another's data files are complete for the first
-/// time.
+/// Runs statements, in a thread of their own, when another comes to an event for the first time.
 struct Between {
+    when: Event,
     other: Mutex<Option<(Lake, Vec<&'static str>)>>,
     scratch: std::path::PathBuf,
 }
@@ -29,7 +30,7 @@ impl fmt::Debug for Between {
 
 impl Observer for Between {
     fn event(&self, event: &Event) {
-        if *event != Event::DataFilesComplete {
+        if *event != self.when {
             return;
         }
         let Some((lake, statements)) = self.other.lock().unwrap().take() else { return };
@@ -45,14 +46,20 @@ impl Observer for Between {
     }
 }
 
-async fn while_others(lab: &Lab, sql: &str, others: &[&'static str]) -> Result<ChangeReport> {
+async fn while_others(lab: &Lab, sql: &str, others: &[&'static str]) -> Result<Executed> {
+    // What writes no data files is met later.
+    let when = match sql.starts_with("INSERT") {
+        true => Event::DataFilesComplete,
+        false => Event::MetadataWritten,
+    };
     let lake = lab.second().await;
     let between = Arc::new(Between {
+        when,
         other: Mutex::new(Some((lake, others.to_vec()))),
         scratch: lab.path("other"),
     });
     let session = session_of(&observed(&lab.lake, Arc::clone(&between) as _), &lab.path("scratch"));
-    let outcome = session.change(sql, HashMap::new(), StatementCommit::default()).await;
+    let outcome = session.execute(sql).await;
     assert!(between.other.lock().unwrap().is_none(), "{sql}: nothing came between");
     outcome
 }
@@ -87,7 +94,7 @@ fn files(folder: &Path) -> usize {
 /// A statement, what comes between, how often the work is done, and what both leave.
 type Case = (&'static str, &'static [&'static str], u32, &'static [&'static str]);
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     // An insert depends on no row.
     (
         "INSERT INTO ns.t VALUES (4, 'a', 40)",
@@ -139,6 +146,8 @@ const CASES: [Case; 8] = [
         2,
         &["1|a|10", "2|a|20", "3|b|30", "9|c|90"],
     ),
+    // All rows go, also those that came.
+    ("TRUNCATE TABLE ns.t", &["INSERT INTO ns.t VALUES (7, 'c', 70)"], 2, &[]),
     // One that reads its table sees what came.
     (
         "INSERT OVERWRITE ns.t SELECT id, site, n + 1 FROM ns.t WHERE site = 'a'",
@@ -152,7 +161,9 @@ const CASES: [Case; 8] = [
 async fn m5_what_comes_between_is_wholly_before_or_wholly_after() {
     for (sql, others, rounds, left) in CASES {
         let (lab, session) = table().await;
-        let report = while_others(&lab, sql, others).await.unwrap();
+        let Executed::Changed(report) = while_others(&lab, sql, others).await.unwrap() else {
+            panic!("{sql} changes nothing");
+        };
         assert_eq!(rows(&session, "SELECT * FROM ns.t").await, left, "{sql} | {others:?}");
         assert_eq!(report.rounds, rounds, "{sql} | {others:?}");
     }
@@ -264,4 +275,39 @@ async fn a_table_of_a_query_is_there_with_its_first_snapshot() {
         .map(|record| record.action)
         .collect();
     assert!(actions.starts_with(&["create".to_string()]), "{actions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_of_columns_at_once_are_both_made_and_share_no_id() {
+    let (lab, session) = table().await;
+    let sql = "ALTER TABLE ns.t ADD COLUMN one INT";
+    while_others(&lab, sql, &["ALTER TABLE ns.t ADD COLUMN two STRING"]).await.unwrap();
+    session.execute("INSERT INTO ns.t (id, one, two) VALUES (4, 1, 'b')").await.unwrap();
+    let want = ["1|a|10|NULL|NULL", "2|a|20|NULL|NULL", "3|b|30|NULL|NULL", "4|NULL|NULL|b|1"];
+    assert_eq!(rows(&session, "SELECT * FROM ns.t").await, want);
+    // Where both cannot be, the later one says why.
+    let sql = "ALTER TABLE ns.t RENAME COLUMN one TO three";
+    let others = &["ALTER TABLE ns.t DROP COLUMN one"];
+    let error = while_others(&lab, sql, others).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_a_query_survives_a_lost_reply_and_leaves_nothing_after_a_lost_race() {
+    let (lab, _session) = table().await;
+    let create = "CREATE TABLE ns.u AS SELECT * FROM ns.t";
+    for (fault, kind) in [(Fault::Stale, Some(ErrorKind::AlreadyExists)), (Fault::LoseReply, None)]
+    {
+        let before = files(&lab.path("lake/tables"));
+        let catalog = Arc::new(FaultyCatalog::new(Arc::clone(&lab.lake.catalog)));
+        catalog.on_register([fault]);
+        let lake = Lake { catalog, ..lab.lake.clone() };
+        let session = session_of(&lake, &lab.path("scratch"));
+        let outcome = session.execute(create).await;
+        assert_eq!(outcome.as_ref().err().map(northstar_iceberg::Error::kind), kind);
+        match kind {
+            Some(_) => assert_eq!(files(&lab.path("lake/tables")), before),
+            None => assert_eq!(rows(&session, "SELECT count(*) FROM ns.u").await, ["3"]),
+        }
+    }
 }

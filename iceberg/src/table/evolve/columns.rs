@@ -7,23 +7,9 @@ use iceberg::spec::{NestedField, NestedFieldRef, Schema, TableMetadata};
 use northstar_catalog::ident::check_name;
 
 use super::{promotion, refused, uses};
-use crate::table::ColumnDefinition;
 use crate::table::schema::iceberg_type;
+use crate::table::{ColumnDefinition, definition};
 use crate::{Error, ErrorKind, Result};
-
-/// Names of Iceberg's own columns, which a scan may add to any table.
-///
-/// Source: <https://iceberg.apache.org/spec/#reserved-field-ids>
-const RESERVED: [&str; 8] = [
-    "_file",
-    "_pos",
-    "_deleted",
-    "_spec_id",
-    "_partition",
-    "_row_id",
-    "_last_updated_sequence_number",
-    "_change_type",
-];
 
 /// What names of a statement's own columns begin with.
 const RESERVED_PREFIX: &str = "__northstar_";
@@ -137,11 +123,13 @@ pub(super) fn evolved(
 /// # Errors
 /// `InvalidInput`, with the rule.
 pub(crate) fn check_new_name(name: &str) -> Result<()> {
-    if RESERVED.contains(&name.to_ascii_lowercase().as_str()) || name.starts_with(RESERVED_PREFIX) {
+    if name.starts_with(RESERVED_PREFIX) {
         return Err(refused(format!(
-            "`{name}` is a name of the format's own columns; give the column another one"
+            "names that begin with {RESERVED_PREFIX} are those of a statement's own columns; give \
+             `{name}` another one"
         )));
     }
+    definition::check_name(name)?;
     check_name("column", name)
 }
 

@@ -54,3 +54,47 @@ pub(super) fn check(column: &str, from: &Type, to: &Type) -> Result<()> {
          type and fill it with UPDATE … SET … = CAST(…)"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_types_that_hold_every_value_are_taken() {
+        use PrimitiveType::{Date, Decimal, Double, Float, Int, Long, String, Timestamp};
+        let decimal = |precision, scale| Decimal { precision, scale };
+        let checked = |from: &PrimitiveType, to: &PrimitiveType| {
+            let (from, to) = (Type::Primitive(from.clone()), Type::Primitive(to.clone()));
+            check("c", &from, &to).map_err(|error| error.message().to_string())
+        };
+        let kinds = [
+            Int,
+            Long,
+            Float,
+            Double,
+            decimal(5, 2),
+            decimal(9, 2),
+            decimal(9, 3),
+            Date,
+            Timestamp,
+            String,
+        ];
+        let taken = [(Int, Long), (Float, Double), (decimal(5, 2), decimal(9, 2))];
+        for from in &kinds {
+            for to in &kinds {
+                let want = from == to || taken.contains(&(from.clone(), to.clone()));
+                assert_eq!(checked(from, to).is_ok(), want, "{from} to {to}");
+            }
+        }
+        for (from, to, reason) in [
+            (Long, Int, "would lose values"),
+            (decimal(9, 2), decimal(5, 2), "would lose values"),
+            (decimal(5, 2), decimal(9, 3), "would move the decimal point"),
+            (Int, Double, "means other values; old files hold int. int may become bigint"),
+            (Date, Timestamp, "old files hold date"),
+        ] {
+            let message = checked(&from, &to).unwrap_err();
+            assert!(message.contains(reason), "{message}");
+        }
+    }
+}

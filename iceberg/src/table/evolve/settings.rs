@@ -128,3 +128,38 @@ pub(super) fn follow(
     let set = now.into_iter().filter(|(key, value)| properties.get(key) != Some(value)).collect();
     (set, gone)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn names_in_properties_change_with_the_columns() {
+        let before = map(&[
+            (KEY, "a, b"),
+            (PHI_DIRECT, "b"),
+            ("write.metadata.metrics.column.a", "full"),
+            ("write.metadata.metrics.column.b", "counts"),
+            ("owner", "b"),
+        ]);
+        let renamed = [("b".to_string(), "c".to_string()), ("a".to_string(), "b".to_string())];
+        let (set, gone) = follow(&before, &renamed, &[]);
+        let want = map(&[
+            (KEY, "b,c"),
+            (PHI_DIRECT, "c"),
+            ("write.metadata.metrics.column.b", "full"),
+            ("write.metadata.metrics.column.c", "counts"),
+        ]);
+        assert_eq!(set, want);
+        assert_eq!(gone, ["write.metadata.metrics.column.a"]);
+        let (set, mut gone) = follow(&before, &[], &["b".to_string()]);
+        gone.sort_unstable();
+        assert_eq!(set, map(&[(KEY, "a")]));
+        assert_eq!(gone, [PHI_DIRECT, "write.metadata.metrics.column.b"]);
+        assert_eq!(follow(&before, &[], &[]).0.len(), 0);
+    }
+}
