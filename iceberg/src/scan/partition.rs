@@ -219,6 +219,23 @@ mod tests {
     use iceberg::transform::create_transform_function;
     use proptest::prelude::*;
 
+    #[test]
+    fn partitions_of_before_and_after_a_column_was_widened_are_equal() {
+        let of = |values: [PrimitiveLiteral; 2]| {
+            Struct::from_iter(values.map(|value| Some(Literal::Primitive(value))))
+        };
+        let before = of([PrimitiveLiteral::Int(7), PrimitiveLiteral::Float(1.5.into())]);
+        let after = of([PrimitiveLiteral::Long(7), PrimitiveLiteral::Double(1.5.into())]);
+        assert_ne!(before, after);
+        assert_eq!(comparable(&before), comparable(&after));
+        let field = |id, kind| {
+            iceberg::spec::NestedField::optional(id, format!("f{id}"), Type::Primitive(kind)).into()
+        };
+        let kinds = |a, b| StructType::new(vec![field(1, a), field(2, b)]);
+        assert_eq!(widened(&before, &kinds(PrimitiveType::Long, PrimitiveType::Double)), after);
+        assert_eq!(widened(&before, &kinds(PrimitiveType::Int, PrimitiveType::Float)), before);
+    }
+
     /// The source value lies within what its own partition value says (B1).
     fn check(transform: Transform, value: Datum, source: &DataType) {
         let partition = create_transform_function(&transform)

@@ -109,7 +109,13 @@ pub(super) fn follow(
             now.remove(&key);
         }
     }
+    let gone_or_other = |name: &str| {
+        renamed.iter().any(|(from, _)| from == name) || dropped.iter().any(|gone| gone == name)
+    };
     for key in LISTS {
+        if !listed(properties, key).any(gone_or_other) {
+            continue;
+        }
         let Some(text) = now.get(key).filter(|text| !text.is_empty()) else { continue };
         let names = text.split(',').map(str::trim).filter_map(|name| {
             let name = renamed.iter().fold(name, |name, (from, to)| match name == from {
