@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use iceberg::io::FileIO;
-use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::spec::{FormatVersion, SnapshotLog, TableMetadata, TableMetadataBuilder};
 use iceberg::table::Table;
 use iceberg::{MetadataLocation, NamespaceIdent, Runtime, TableIdent};
 use northstar_catalog::Catalog;
@@ -60,7 +60,8 @@ impl Lake {
         self.load(table.name(), pointer.metadata_location).await
     }
 
-    async fn load(&self, name: &TableName, location: String) -> Result<LakeTable> {
+    /// Loads a table as one of its metadata files describes it.
+    pub(crate) async fn load(&self, name: &TableName, location: String) -> Result<LakeTable> {
         let metadata = TableMetadata::read_from(&self.file_io(), &location)
             .await
             .map_err(|error| damaged("the table's metadata file", &location, name, error))?;
@@ -146,7 +147,7 @@ impl Lake {
         .and_then(|builder| builder.assign_uuid(id).build())
         .map_err(defined)?
         .metadata;
-        let metadata = dated(metadata, self.clock.now_ms())?;
+        let metadata = dated(metadata, &[], self.clock.now_ms())?;
         let location = MetadataLocation::new_with_metadata(&folder, &metadata);
         self.opened(name, location.to_string(), metadata)
     }
@@ -272,13 +273,23 @@ impl Lake {
 }
 
 /// The metadata with its time set: Apache's builder takes it from the machine, and a snapshot may not
-/// be older than it.
-pub(crate) fn dated(metadata: TableMetadata, now_ms: i64) -> Result<TableMetadata> {
+/// be older than it. An entry at the end of the snapshot log that was not there `before` has the same
+/// time, by which `TIMESTAMP AS OF` finds it.
+pub(crate) fn dated(
+    metadata: TableMetadata,
+    before: &[SnapshotLog],
+    now_ms: i64,
+) -> Result<TableMetadata> {
     let failed = |error: serde_json::Error| {
         Error::new(ErrorKind::Internal, "table metadata does not survive JSON").with_source(error)
     };
+    let is_new = metadata.history().last() != before.last();
     let mut json = serde_json::to_value(metadata).map_err(failed)?;
     json["last-updated-ms"] = now_ms.into();
+    let log = json.get_mut("snapshot-log").and_then(serde_json::Value::as_array_mut);
+    if let Some(last) = log.and_then(|log| log.last_mut()).filter(|_| is_new) {
+        last["timestamp-ms"] = now_ms.into();
+    }
     serde_json::from_value(json).map_err(failed)
 }
 

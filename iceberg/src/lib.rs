@@ -12,8 +12,10 @@
 //! | [`scan`] | reading: files chosen from manifests, Parquet read by field id |
 //! | [`write`](mod@write) | rows in, data files out: partitioned, sorted, within a memory budget |
 //! | [`commit`] | snapshots, the retry loop, the outcome of a commit |
+//! | [`refs`] | branches and tags: made, dropped, set back, published |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
 //! | [`history`] | the rows of some keys, snapshot by snapshot |
+//! | [`maintenance`] | what keeps a table small and quick: compaction, expiry, orphans |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
@@ -27,8 +29,10 @@ pub mod engine;
 pub mod history;
 pub mod ids;
 pub mod lake;
+pub mod maintenance;
 pub mod merge;
 pub mod observer;
+pub mod refs;
 pub mod scan;
 pub mod sql;
 pub mod storage;

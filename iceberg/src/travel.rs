@@ -1,11 +1,12 @@
 //! Which snapshot of a table a reader means: the current one, or one of the past.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat};
 use iceberg::spec::TableMetadata;
 use northstar_catalog::{Error, ErrorKind, Result};
+
+use crate::refs::references;
 
 /// The most tags and branches that an error lists.
 const MAX_REFS_LISTED: usize = 10;
@@ -122,18 +123,9 @@ fn by_name(metadata: &TableMetadata, name: &str) -> Result<i64> {
     Err(not_found(format!("the table has no tag or branch `{name}`; {hint}")))
 }
 
-/// The names of all tags and branches, sorted. The `iceberg` crate keeps the map to itself, but
-/// writes it; this is only done to explain an error.
+/// The names of all tags and branches, sorted.
 fn ref_names(metadata: &TableMetadata) -> Result<Vec<String>> {
-    let written = serde_json::to_value(metadata).map_err(|error| {
-        Error::new(ErrorKind::Internal, "cannot list tags and branches").with_source(error)
-    })?;
-    let names: BTreeSet<String> = written
-        .get("refs")
-        .and_then(serde_json::Value::as_object)
-        .map(|refs| refs.keys().map(|name| format!("`{name}`")).collect())
-        .unwrap_or_default();
-    Ok(names.into_iter().collect())
+    Ok(references(metadata)?.keys().map(|name| format!("`{name}`")).collect())
 }
 
 /// A moment in RFC 3339, UTC, with milliseconds; a moment that no calendar holds as its number.

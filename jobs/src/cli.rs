@@ -1,8 +1,13 @@
 //! The command line: what can be asked, with examples.
 
+mod maintain;
+pub(crate) mod refs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use maintain::{Maintain, Target};
 
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
@@ -26,6 +31,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The reason of commands that were given none.
+pub(crate) const DEFAULT_REASON: &str = "command line";
+
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Folder that holds the catalog and the tables
@@ -41,7 +49,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "USER", default_value = "unknown", hide_env_values = true)]
     pub(crate) actor: String,
     /// Why; recorded likewise
-    #[arg(long, global = true, default_value = "command line")]
+    #[arg(long, global = true, default_value = DEFAULT_REASON)]
     pub(crate) reason: String,
     /// More log lines (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -119,6 +127,30 @@ pub(crate) enum Command {
     Snapshots {
         /// The table, as NAMESPACE.TABLE
         table: String,
+    },
+    /// Keep a table small and quick: compaction, expiry, orphans
+    #[command(
+        subcommand,
+        after_help = "Example:\n  northstar maintain compact silver.patient --dry-run"
+    )]
+    Maintain(Maintain),
+    /// Create, drop and list tags: names for snapshots that are kept
+    #[command(subcommand, after_help = "Example:\n  northstar tag list bronze.lab_result")]
+    Tag(refs::Tag),
+    /// Create, drop, list and publish branches
+    #[command(subcommand, after_help = "Example:\n  northstar branch list bronze.lab_result")]
+    Branch(refs::Branch),
+    /// Set a table back to a snapshot of its past
+    #[command(after_help = refs::ROLLBACK_HELP)]
+    Rollback(refs::Rollback),
+    /// Add to main what one snapshot appended, such as one on a branch
+    #[command(after_help = "Example:\n  northstar cherry-pick bronze.lab_result --snapshot 4821")]
+    CherryPick {
+        /// The table, as NAMESPACE.TABLE
+        table: String,
+        /// The snapshot
+        #[arg(long, value_name = "ID")]
+        snapshot: i64,
     },
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]

@@ -100,9 +100,15 @@ impl Warehouse {
 
     /// A session over all tables that also changes rows, in the name of a job.
     pub(crate) fn changing_session(&self, job: &str) -> Result<LakeSession> {
+        self.maintaining_session(job, 2)
+    }
+
+    /// The same, with so many files encoded at once.
+    pub(crate) fn maintaining_session(&self, job: &str, threads: usize) -> Result<LakeSession> {
+        let write = self.write_options(threads);
         let options = ChangeOptions {
             // Queries run while files are written, and have the rest.
-            write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..self.write_options(2) },
+            write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..write },
             scratch_folder: self.spill_folder(),
         };
         LakeSession::new(

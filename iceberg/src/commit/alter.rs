@@ -97,7 +97,7 @@ impl Lake {
             return Ok(Some(Altered::Unchanged));
         };
         let next: TableMetadata = builder.build().map_err(|error| unfit(head, error))?.metadata;
-        let next = dated(next, next_ms(self, head)?)?;
+        let next = dated(next, head.metadata().history(), next_ms(self, head)?)?;
         let staged = stage_metadata(self, head, next, None, Attempt::default(), Vec::new()).await?;
         Ok(match self.publish(head, staged).await? {
             Published::NotCommitted => None,

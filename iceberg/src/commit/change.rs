@@ -23,6 +23,8 @@ pub struct FileChange {
     /// The paths of files, of data or of deletes, that are alive in the parent and will not be.
     /// Position deletes that refer to a removed data file alone go with it.
     pub removed: HashSet<String>,
+    /// The paths of manifests of the parent that are written anew, together and in few.
+    pub regrouped: HashSet<String>,
     /// What the snapshot's summary calls it, if not what follows from the files: `replace` for a
     /// change that leaves the rows as they are.
     pub operation: Option<Operation>,
@@ -40,6 +42,7 @@ impl FileChange {
             && self.added_deletes.is_empty()
             && self.removed.is_empty()
             && !self.mark
+            && self.regrouped.is_empty()
     }
 
     /// The branch that it is committed to.

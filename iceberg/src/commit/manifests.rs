@@ -9,7 +9,8 @@ use iceberg::spec::{
     ManifestWriter, ManifestWriterBuilder, PartitionSpecRef, SchemaRef, SnapshotRef,
 };
 
-use super::change::DeleteFile;
+use super::change::{DeleteFile, FileChange};
+use super::regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 use super::snapshot::Attempt;
 use crate::lake::{damaged, written};
 use crate::scan::only_data_file;
@@ -17,8 +18,8 @@ use crate::{Error, ErrorKind, Lake, LakeTable, Result};
 
 /// Manifests as they are gathered for one attempt.
 pub(super) struct Manifests<'a> {
-    lake: &'a Lake,
-    head: &'a LakeTable,
+    pub(super) lake: &'a Lake,
+    pub(super) head: &'a LakeTable,
     snapshot_id: i64,
     /// What the locations of new manifests begin with.
     prefix: String,
@@ -51,16 +52,17 @@ impl<'a> Manifests<'a> {
     }
 
     /// Takes the manifests of the parent: as they are where no file goes, else written anew without
-    /// the files in `removed` and the position deletes of those alone. Gives a reason if a file
-    /// is not alive in the parent.
+    /// the removed files and the position deletes of those alone, or together with others if they are
+    /// to be regrouped. Gives a reason if a file or manifest is not there in the parent.
     ///
     /// # Errors
     /// `Damaged` for a manifest that cannot be read; storage errors.
     pub(super) async fn carry_over(
         &mut self,
         parent: Option<&SnapshotRef>,
-        removed: &HashSet<String>,
+        change: &FileChange,
     ) -> Result<Option<String>> {
+        let removed = &change.removed;
         let Some(snapshot) = parent else {
             return Ok(missing(removed, 0));
         };
@@ -69,9 +71,14 @@ impl<'a> Manifests<'a> {
             damaged("a manifest list", snapshot.manifest_list(), self.head.name(), error)
         })?;
         let mut found = 0;
+        let mut regrouped = Vec::new();
         // The iterator is not `Send`.
         let list: Vec<ManifestFile> = list.consume_entries().into_iter().collect();
         for file in list {
+            if change.regrouped.contains(&file.manifest_path) {
+                regrouped.push(file);
+                continue;
+            }
             // A manifest that only tells of files that were removed before has nothing to give.
             let alive =
                 file.added_files_count.unwrap_or(1) + file.existing_files_count.unwrap_or(1);
@@ -92,6 +99,12 @@ impl<'a> Manifests<'a> {
             }
             self.rewrite(&file, &manifest, goes).await?;
         }
+        if regrouped.len() < change.regrouped.len() {
+            return Ok(Some("manifests to be rewritten are no longer there".to_string()));
+        }
+        let target_bytes = self.head.metadata().properties().get(TARGET_BYTES);
+        let target_bytes = target_bytes.and_then(|text| text.parse().ok());
+        self.regroup(regrouped, target_bytes.unwrap_or(DEFAULT_TARGET_BYTES)).await?;
         Ok(missing(removed, found))
     }
 
@@ -102,8 +115,9 @@ impl<'a> Manifests<'a> {
         goes: impl Fn(&ManifestEntryRef) -> bool,
     ) -> Result<()> {
         let spec = manifest.metadata().partition_spec().clone();
-        let (mut writer, location) = self.writer(&spec, manifest, file.content)?;
-        let (spec, schema) = (Arc::new(spec), manifest.metadata().schema());
+        let schema = Arc::clone(manifest.metadata().schema());
+        let (mut writer, location) = self.writer(&spec, &schema, file.content)?;
+        let spec = Arc::new(spec);
         let failed = |error| written("a manifest", &location, error);
         for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
             let (Some(sequence), Some(added_by)) = (entry.sequence_number(), entry.snapshot_id())
@@ -116,7 +130,7 @@ impl<'a> Manifests<'a> {
             };
             let data = entry.data_file().clone();
             if goes(entry) {
-                self.removed.push((data.clone(), Arc::clone(&spec), Arc::clone(schema)));
+                self.removed.push((data.clone(), Arc::clone(&spec), Arc::clone(&schema)));
                 writer.add_delete_file(data, sequence, entry.file_sequence_number)
             } else {
                 writer.add_existing_file(data, added_by, sequence, entry.file_sequence_number)
@@ -182,10 +196,10 @@ impl<'a> Manifests<'a> {
     }
 
     /// A writer with the schema and spec that a manifest was written with.
-    fn writer(
+    pub(super) fn writer(
         &mut self,
         spec: &iceberg::spec::PartitionSpec,
-        manifest: &Manifest,
+        schema: &SchemaRef,
         content: ManifestContentType,
     ) -> Result<(ManifestWriter, String)> {
         let location = self.location();
@@ -193,7 +207,7 @@ impl<'a> Manifests<'a> {
         let builder = ManifestWriterBuilder::new(
             output.map_err(|error| written("a manifest", &location, error))?,
             Some(self.snapshot_id),
-            Arc::clone(manifest.metadata().schema()),
+            Arc::clone(schema),
             spec.clone(),
         );
         let writer = match content {

@@ -21,14 +21,16 @@ mod change;
 mod manifests;
 mod outcome;
 mod publish;
+mod regroup;
 mod retry;
 mod settle;
 mod snapshot;
 pub mod summary;
 
 pub(crate) use publish::lasting_conflict;
+pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
-pub(crate) use snapshot::stage;
+pub(crate) use snapshot::{stage, unfit};
 
 pub use alter::Altered;
 pub use change::{DeleteFile, FileChange};

@@ -1,7 +1,7 @@
 //! The commit: a change of files is put on top of whatever the table holds by then, or is not.
 
 use async_trait::async_trait;
-use iceberg::spec::DataFile;
+use iceberg::spec::{DataFile, MAIN_BRANCH};
 
 use super::change::FileChange;
 use super::outcome::Outcome;
@@ -10,6 +10,7 @@ use super::settle::{Settled, settle};
 use super::snapshot::{Staged, stage};
 use super::summary::CommitRequest;
 use crate::observer::Event;
+use crate::refs::{check_name, is_tag};
 use crate::table::WriteProperties;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, Retry, storage};
 use northstar_catalog::Swap;
@@ -17,8 +18,8 @@ use northstar_catalog::Swap;
 /// What must hold for a change to be put on top of commits that came after it was planned.
 #[async_trait]
 pub trait Validation: Send + Sync {
-    /// Why the change may not be put on top of `head`, if so. Asked whenever the head has another
-    /// snapshot than the table that the change was planned on.
+    /// Why the change may not be put on top of `head`, if so. Asked whenever the head is another than
+    /// the table that the change was planned on, if only by its properties or by an expiry.
     async fn conflict(&self, head: &LakeTable) -> Result<Option<String>>;
 }
 
@@ -59,8 +60,9 @@ impl Lake {
     ///
     /// # Errors
     /// `Conflict` if other commits come first too often; `InvalidInput` for a clock far behind the
-    /// table; `Unavailable` (retry) if the catalog stays locked; `Damaged` for a manifest list that
-    /// cannot be read; storage errors. In each of them nothing has changed.
+    /// table, for a tag in the place of a branch, and for a name that a new branch cannot have;
+    /// `Unavailable` (retry) if the catalog stays locked; `Damaged` for a manifest list that cannot be
+    /// read; storage errors. In each of them nothing has changed.
     pub async fn commit(
         &self,
         table: &LakeTable,
@@ -74,6 +76,7 @@ impl Lake {
         loop {
             let head = self.reload(table).await?;
             let branch = change.branch();
+            check_target(&head, branch)?;
             if let Some(snapshot_id) = head.snapshot_of_commit_on(branch, &request.commit_id) {
                 return Ok(Outcome::AlreadyCommitted { snapshot_id });
             }
@@ -82,7 +85,7 @@ impl Lake {
             }
             let snapshot_id = head_id(&head, branch);
             let mut reason = conflict(table, &head, request, branch);
-            if reason.is_none() && snapshot_id != head_id(table, branch) {
+            if reason.is_none() && head.metadata_location() != table.metadata_location() {
                 reason = validation.conflict(&head).await?;
             }
             if let Some(reason) = reason {
@@ -165,6 +168,18 @@ pub(super) enum Published {
     /// It never took effect, and its files are removed.
     NotCommitted,
     Unknown(Error),
+}
+
+/// Refuses a branch that cannot be committed to.
+fn check_target(head: &LakeTable, branch: &str) -> Result<()> {
+    if is_tag(head.metadata(), branch)? {
+        let message = format!("`{branch}` is a tag; commits go to branches");
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_context("table", head.name()));
+    }
+    match head.head_of(branch) {
+        None if branch != MAIN_BRANCH => check_name(branch),
+        _ => Ok(()),
+    }
 }
 
 /// The head of a branch, or where it would begin.

@@ -58,7 +58,7 @@ pub(crate) async fn stage(
     let folder = format!("{}/metadata", head.location());
     let parent = head.head_of(change.branch()).or_else(|| metadata.current_snapshot());
     let mut manifests = Manifests::new(lake, head, snapshot_id, format!("{folder}/{attempt_id}"));
-    let carried = manifests.carry_over(parent, &change.removed).await?;
+    let carried = manifests.carry_over(parent, change).await?;
     if let Some(gone) = carried {
         return Ok(Err(gone));
     }

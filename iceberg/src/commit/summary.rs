@@ -27,6 +27,14 @@ pub const VERSION: &str = "northstar.version";
 /// No property or summary value is longer than this, in bytes (design §1).
 pub const MAX_VALUE_BYTES: usize = 4_096;
 
+/// Whether later snapshots inherit what one says under a key: watermarks and sequences, which must
+/// outlive the snapshot that set them. What tells of one commit alone is not inherited.
+pub(crate) fn is_inherited(key: &str) -> bool {
+    key.starts_with("northstar.")
+        && ![COMMIT_ID, JOB, RUN_ID, ACTOR, REASON, VERSION].contains(&key)
+        && !["-rows", "-files", ".files"].iter().any(|count| key.ends_with(count))
+}
+
 /// The run that commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunContext {

@@ -54,3 +54,5 @@ pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};
 pub use write::{WriteExec, WriteTask};
+
+pub(crate) use write::described;

@@ -55,12 +55,12 @@ pub struct StatementCommit {
 /// Runs SQL over the tables of a lake: queries, statements that change rows, and definitions.
 #[derive(Debug, Clone)]
 pub struct LakeSession {
-    pub(super) sql: SqlSession,
-    pub(super) lake: Lake,
-    pub(super) access: Access,
-    pub(super) run: RunContext,
-    pub(super) engine: Arc<dyn Engine>,
-    pub(super) options: ChangeOptions,
+    pub(crate) sql: SqlSession,
+    pub(crate) lake: Lake,
+    pub(crate) access: Access,
+    pub(crate) run: RunContext,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) options: ChangeOptions,
 }
 
 impl LakeSession {
@@ -120,8 +120,8 @@ impl LakeSession {
         Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
     }
 
-    /// Runs one `MERGE`, `UPDATE`, `DELETE`, `INSERT` or `TRUNCATE`. `given` are tables that the statement may read beside
-    /// those of the lake.
+    /// Runs one `MERGE`, `UPDATE`, `DELETE`, `INSERT` or `TRUNCATE`. `given` are tables that the
+    /// statement may read beside those of the lake.
     ///
     /// All of it is one snapshot, or none: where other commits come between, what may be affected is
     /// done again on top of them.

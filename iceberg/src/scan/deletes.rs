@@ -2,7 +2,7 @@
 //!
 //! Source: <https://iceberg.apache.org/spec/#scan-planning>
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
@@ -62,6 +62,21 @@ pub(super) async fn position_deletes(
         }
     }
     Ok(deleted)
+}
+
+/// The files of position deletes, each with the data files among `files` that it may speak of.
+/// Equality deletes are not among them: they may reach files of any partition, so none is ever known
+/// to be of no more use.
+pub(super) fn reached<'a>(
+    files: &[LiveFile],
+    deletes: &'a [LiveFile],
+) -> Vec<(&'a LiveFile, HashSet<String>)> {
+    let index = Index::new(files);
+    let reach = |delete| index.reach(delete).into_keys().collect();
+    let positions = deletes
+        .iter()
+        .filter(|delete| delete.data().content_type() == DataContentType::PositionDeletes);
+    positions.map(|delete| (delete, reach(delete))).collect()
 }
 
 fn check_delete_file(file: &LiveFile) -> Result<()> {

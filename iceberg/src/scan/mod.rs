@@ -6,6 +6,7 @@
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
 //!  ├ deletes    position-delete files ─▶ rows to leave out
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
+//!  ├ inventory  the same without rows, for maintenance
 //!  ├ statistics what the planner may know of a file
 //!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
 //! source    DataFusion's Parquet source, wrapped
@@ -25,6 +26,7 @@ mod config;
 mod deletes;
 mod equality;
 mod files;
+mod inventory;
 mod open;
 mod partition;
 mod provider;
@@ -38,6 +40,7 @@ mod store;
 pub(crate) mod tests;
 
 pub(crate) use deletes::only_data_file;
+pub(crate) use inventory::{Inventory, StoredFile};
 pub(crate) use partition::comparable;
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};

@@ -23,6 +23,7 @@ use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_
 use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
 use super::files::{LiveFile, live_files, manifests};
+use super::inventory::{Inventory, inventory};
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
@@ -181,6 +182,17 @@ impl IcebergTable {
         let live = live_files(&self.table, manifests, &keep).await?;
         let files = live.data.iter().chain(&live.deletes);
         Ok(files.map(|file| file.data().file_path().to_string()).collect())
+    }
+
+    /// The live files and their deletes, without reading a row.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn inventory(&self) -> Result<Inventory> {
+        match &self.snapshot {
+            Some(snapshot) => inventory(&self.table, snapshot, self.only.as_deref()).await,
+            None => Ok(Inventory::default()),
+        }
     }
 
     /// The snapshot that is read; `None` for a table without one.

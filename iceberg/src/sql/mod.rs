@@ -45,6 +45,7 @@ mod tests;
 pub(crate) use define::{AlterTable, CreateTable, Definition};
 pub use error::from_datafusion;
 pub use lake_tables::LakeTables;
+pub(crate) use moment::moment_ms;
 pub use options::SqlOptions;
 pub(crate) use parse::Parsed;
 pub(crate) use rewrite::ALL_COLUMNS;

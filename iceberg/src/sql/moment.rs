@@ -72,15 +72,25 @@ fn read(text: &str) -> Read {
     }
 }
 
-fn parse(text: &str) -> Result<i64> {
+/// The moment that a text names, read as `TIMESTAMP AS OF` reads it; `None` if it is no time at all.
+///
+/// # Errors
+/// `InvalidInput` for a time without zone.
+pub(crate) fn moment_ms(text: &str) -> Option<Result<i64>> {
     match read(text) {
-        Read::Ms(ms) => Ok(ms),
-        Read::Zoneless => Err(zoneless(text)),
-        Read::No => Err(invalid(format!(
+        Read::Ms(ms) => Some(Ok(ms)),
+        Read::Zoneless => Some(Err(zoneless(text))),
+        Read::No => None,
+    }
+}
+
+fn parse(text: &str) -> Result<i64> {
+    moment_ms(text).unwrap_or_else(|| {
+        Err(invalid(format!(
             "`{text}` is not a timestamp; write it as '2024-05-01 00:00:00+00:00' or \
              '2024-05-01T00:00:00Z'"
-        ))),
-    }
+        )))
+    })
 }
 
 /// Refuses times without zone anywhere within an expression, as functions would quietly take them

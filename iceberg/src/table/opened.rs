@@ -3,6 +3,7 @@
 use iceberg::spec::{MAIN_BRANCH, Snapshot, SnapshotRef, TableMetadata};
 use iceberg::table::Table;
 
+use crate::maintenance::base_key;
 use crate::{Error, ErrorKind, Result, TableName};
 
 /// A table as it stood when it was opened: it does not follow later commits.
@@ -44,11 +45,16 @@ impl LakeTable {
         self.inherited_summary_on(MAIN_BRANCH, key)
     }
 
-    /// The same on a branch.
+    /// The same on a branch. Where ancestors have expired, what they said is in a table property.
     pub fn inherited_summary_on(&self, branch: &str, key: &str) -> Option<&str> {
-        self.ancestors_on(branch).find_map(|snapshot| {
-            snapshot.summary().additional_properties.get(key).map(String::as_str)
-        })
+        let mut oldest = None;
+        for snapshot in self.ancestors_on(branch) {
+            if let Some(value) = snapshot.summary().additional_properties.get(key) {
+                return Some(value);
+            }
+            oldest = Some(snapshot.snapshot_id());
+        }
+        self.metadata().properties().get(&base_key(oldest?, key)).map(String::as_str)
     }
 
     /// The snapshot that a branch or tag names. `main` is the current one.

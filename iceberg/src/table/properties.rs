@@ -190,6 +190,11 @@ impl WriteProperties {
         })
     }
 
+    /// A file with fewer bytes than this is small: three quarters of the target.
+    pub fn small_file_bytes(&self) -> u64 {
+        self.target_file_bytes - self.target_file_bytes / 4
+    }
+
     /// The metrics mode of a column.
     pub fn metrics(&self, column: &str) -> MetricsMode {
         self.metrics.get(column).copied().unwrap_or(self.metrics_default)

@@ -65,8 +65,7 @@ impl<'a> DataFileWriter<'a> {
             none => none.insert(begin(self.target, self.partition, &batch)?),
         };
         open.writer.write(&batch).map_err(|error| encoding_failed(error, &open.location))?;
-        let bytes = open.writer.bytes_written() + open.writer.in_progress_size();
-        if u64::try_from(bytes).unwrap_or(u64::MAX) >= self.target.properties.target_file_bytes {
+        if is_full(open, &self.target.properties)? {
             self.roll()?;
         }
         Ok(())
@@ -132,6 +131,21 @@ impl Drop for DataFileWriter<'_> {
         unused.extend(self.open.take().map(|open| open.location));
         storage::discard(&unused);
     }
+}
+
+/// Whether a file has reached the target size. What is under way is guessed at before it is
+/// compressed, mostly too high, so where the guess decides it is written out and looked at: no
+/// closed file is one that compaction would call small.
+fn is_full(open: &mut Open, properties: &WriteProperties) -> Result<bool> {
+    let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    let guess = bytes(open.writer.bytes_written() + open.writer.in_progress_size());
+    if guess < properties.target_file_bytes {
+        return Ok(false);
+    }
+    if bytes(open.writer.bytes_written()) < properties.small_file_bytes() {
+        open.writer.flush().map_err(|error| encoding_failed(error, &open.location))?;
+    }
+    Ok(bytes(open.writer.bytes_written()) >= properties.small_file_bytes())
 }
 
 /// The name carries the commit id, so that orphans can be traced to their job, and a UUID, so that

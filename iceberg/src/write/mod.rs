@@ -26,4 +26,5 @@ mod writer;
 
 pub use expansion::Expansion;
 pub use position_deletes::{DeletesOf, write_position_deletes};
+pub(crate) use writer::sort_columns;
 pub use writer::{TableWriter, WriteOptions, Written};

@@ -180,17 +180,32 @@ pub fn literal(values: &ArrayRef, row: usize) -> Result<Option<PrimitiveLiteral>
 /// The folder of a partition below the table's data folder: `field=value/…`, each part
 /// percent-encoded as Java's Iceberg does, empty for an unpartitioned table.
 pub fn folder(spec: &PartitionSpecRef, schema: &SchemaRef, value: &Struct) -> Result<String> {
+    let texts = texts(spec, schema, value)?;
+    let parts = texts.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text)));
+    Ok(parts.collect::<Vec<_>>().join("/"))
+}
+
+/// The name and the value of each field of a partition, as people write them.
+///
+/// # Errors
+/// `Internal` for a spec that does not fit the schema.
+pub fn texts(
+    spec: &PartitionSpecRef,
+    schema: &SchemaRef,
+    value: &Struct,
+) -> Result<Vec<(String, String)>> {
     let kinds = spec.partition_type(schema).map_err(|error| {
         Error::new(ErrorKind::Internal, "the partition spec does not fit the schema")
             .with_source(error)
     })?;
-    let parts =
-        spec.fields().iter().zip(kinds.fields()).zip(value.iter()).map(|((field, kind), value)| {
+    let fields = spec.fields().iter().zip(kinds.fields()).zip(value.iter());
+    Ok(fields
+        .map(|((field, kind), value)| {
             let text = readable(field.transform, value)
                 .unwrap_or_else(|| field.transform.to_human_string(&kind.field_type, value));
-            format!("{}={}", encode(&field.name), encode(&text))
-        });
-    Ok(parts.collect::<Vec<_>>().join("/"))
+            (field.name.clone(), text)
+        })
+        .collect())
 }
 
 /// Periods as people and Java's Iceberg write them: `2024`, `2024-05`, `2024-05-31-23`.

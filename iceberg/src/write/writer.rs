@@ -296,7 +296,7 @@ impl Drop for TableWriter {
 
 /// The positions of the columns that the table's default order sorts by. An order that this writer
 /// cannot make (transforms, descending) leaves files unsorted, and they do not claim to be sorted.
-fn sort_columns(metadata: &TableMetadata) -> Vec<usize> {
+pub(crate) fn sort_columns(metadata: &TableMetadata) -> Vec<usize> {
     use iceberg::spec::{NullOrder, SortDirection, Transform};
     let fields = metadata.current_schema().as_struct().fields();
     let columns = metadata.default_sort_order().fields.iter().map(|field| {

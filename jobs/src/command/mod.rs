@@ -1,14 +1,20 @@
 //! The commands, a file each.
 
+mod branch;
+mod cherry_pick;
 mod demo;
 mod generate;
 mod history;
 mod load;
+mod maintain;
 mod merge;
+mod reference;
+mod rollback;
 mod shell;
 mod snapshots;
 mod sql;
 mod tables;
+mod tag;
 
 use northstar_iceberg::Result;
 
@@ -41,6 +47,13 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::Sql { query } => sql::run(global, query, printer).await,
         Command::Shell => shell::run(global, printer).await,
         Command::Snapshots { table } => snapshots::run(global, table, printer).await,
+        Command::Maintain(job) => maintain::run(global, job, printer).await,
+        Command::Tag(tag) => tag::run(global, tag, printer).await,
+        Command::Branch(branch) => branch::run(global, branch, printer).await,
+        Command::Rollback(rollback) => rollback::run(global, rollback, printer).await,
+        Command::CherryPick { table, snapshot } => {
+            cherry_pick::run(global, table, *snapshot, printer).await
+        }
         Command::Tables => tables::run(global, printer).await,
     }
 }

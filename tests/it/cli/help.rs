@@ -2,7 +2,7 @@
 
 use super::Program;
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: &[&[&str]] = &[
     &[],
     &["demo"],
     &["generate"],
@@ -13,6 +13,23 @@ const COMMANDS: [&[&str]; 11] = [
     &["sql"],
     &["shell"],
     &["snapshots"],
+    &["maintain"],
+    &["maintain", "compact"],
+    &["maintain", "manifests"],
+    &["maintain", "expire"],
+    &["maintain", "orphans"],
+    &["maintain", "retention"],
+    &["tag"],
+    &["tag", "create"],
+    &["tag", "drop"],
+    &["tag", "list"],
+    &["branch"],
+    &["branch", "create"],
+    &["branch", "drop"],
+    &["branch", "list"],
+    &["branch", "fast-forward"],
+    &["rollback"],
+    &["cherry-pick"],
     &["tables"],
 ];
 
@@ -20,7 +37,7 @@ const COMMANDS: [&[&str]; 11] = [
 fn help_has_examples_and_fits_100_columns() {
     let program = Program::new();
     for command in COMMANDS {
-        let run = program.run(&[command, &["--help"]].concat());
+        let run = program.run(&[*command, &["--help"]].concat());
         run.succeeds();
         assert!(run.stdout.contains("Example"), "{command:?} has no example:\n{}", run.stdout);
         for line in run.stdout.lines() {

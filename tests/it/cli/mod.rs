@@ -4,8 +4,10 @@ mod demo;
 mod generate;
 mod help;
 mod loading;
+mod maintaining;
 mod merging;
 mod querying;
+mod refs;
 mod refusing;
 mod shell;
 

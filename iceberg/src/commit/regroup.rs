@@ -1,0 +1,129 @@
+//! Many manifests written together as few, ordered by partition, so that a scan opens few of them.
+//!
+//! Entries keep the snapshot that added them and their sequence numbers: nothing is added or removed.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use iceberg::spec::{
+    Literal, ManifestContentType, ManifestEntryRef, ManifestFile, PartitionSpec, PrimitiveLiteral,
+    SchemaRef, Struct,
+};
+
+use super::manifests::Manifests;
+use crate::lake::{damaged, written};
+use crate::{Error, ErrorKind, Result};
+
+/// The property with the size of manifests.
+///
+/// Source: <https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties>
+pub(crate) const TARGET_BYTES: &str = "commit.manifest.target-size-bytes";
+
+/// Its default: 8 MiB.
+pub(crate) const DEFAULT_TARGET_BYTES: u64 = 8 << 20;
+
+impl Manifests<'_> {
+    /// Writes the live entries of `files` anew: per content and partition spec as many manifests as
+    /// their bytes need. Where no entry is alive, none is written.
+    ///
+    /// # Errors
+    /// `Damaged` for a manifest that cannot be read; storage errors.
+    pub(super) async fn regroup(
+        &mut self,
+        files: Vec<ManifestFile>,
+        target_bytes: u64,
+    ) -> Result<()> {
+        let mut kinds: BTreeMap<(i32, bool), Vec<ManifestFile>> = BTreeMap::new();
+        for file in files {
+            let deletes = file.content == ManifestContentType::Deletes;
+            kinds.entry((file.partition_spec_id, deletes)).or_default().push(file);
+        }
+        for files in kinds.into_values() {
+            self.regroup_kind(files, target_bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn regroup_kind(&mut self, files: Vec<ManifestFile>, target_bytes: u64) -> Result<()> {
+        let mut entries: Vec<ManifestEntryRef> = Vec::new();
+        let mut like = None;
+        for file in &files {
+            let manifest = file.load_manifest(&self.lake.file_io()).await.map_err(|error| {
+                damaged("a manifest", &file.manifest_path, self.head.name(), error)
+            })?;
+            let metadata = manifest.metadata();
+            let schema = self.schema_for(metadata.partition_spec(), metadata.schema());
+            like = Some((schema, metadata.partition_spec().clone(), file.content));
+            let alive = manifest.entries().iter().filter(|entry| entry.is_alive());
+            entries.extend(alive.cloned());
+        }
+        let Some((schema, spec, content)) = like.filter(|_| !entries.is_empty()) else {
+            return Ok(());
+        };
+        entries.sort_by(|a, b| {
+            let partitions = by_partition(a.data_file().partition(), b.data_file().partition());
+            partitions.then_with(|| a.sequence_number().cmp(&b.sequence_number()))
+        });
+        let bytes: u64 = files.iter().filter_map(|f| u64::try_from(f.manifest_length).ok()).sum();
+        let count = usize::try_from(bytes.div_ceil(target_bytes.max(1))).unwrap_or(usize::MAX);
+        for entries in entries.chunks(entries.len().div_ceil(count.max(1))) {
+            self.write_existing(entries, &schema, &spec, content).await?;
+        }
+        Ok(())
+    }
+
+    /// The table's schema, or that of the manifest if the spec is of a column that is gone.
+    fn schema_for(&self, spec: &PartitionSpec, own: &SchemaRef) -> SchemaRef {
+        let current = self.head.metadata().current_schema();
+        match spec.partition_type(current) {
+            Ok(_) => Arc::clone(current),
+            Err(_) => Arc::clone(own),
+        }
+    }
+
+    async fn write_existing(
+        &mut self,
+        entries: &[ManifestEntryRef],
+        schema: &SchemaRef,
+        spec: &PartitionSpec,
+        content: ManifestContentType,
+    ) -> Result<()> {
+        let (mut writer, location) = self.writer(spec, schema, content)?;
+        let failed = |error| written("a manifest", &location, error);
+        for entry in entries {
+            let (Some(sequence), Some(added_by)) = (entry.sequence_number(), entry.snapshot_id())
+            else {
+                let message = "a manifest entry has no sequence number";
+                return Err(
+                    Error::new(ErrorKind::Damaged, message).with_context("file", entry.file_path())
+                );
+            };
+            writer
+                .add_existing_file(
+                    entry.data_file().clone(),
+                    added_by,
+                    sequence,
+                    entry.file_sequence_number,
+                )
+                .map_err(failed)?;
+        }
+        self.list.push(writer.write_manifest_file().await.map_err(failed)?);
+        Ok(())
+    }
+}
+
+/// The order of partitions: field by field, NULL first.
+fn by_partition(a: &Struct, b: &Struct) -> Ordering {
+    let value = |literal: Option<&Literal>| -> Option<PrimitiveLiteral> {
+        match literal {
+            Some(Literal::Primitive(value)) => Some(value.clone()),
+            _ => None,
+        }
+    };
+    a.iter()
+        .zip(b.iter())
+        .map(|(a, b)| value(a).partial_cmp(&value(b)).unwrap_or(Ordering::Equal))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}

@@ -1,0 +1,9 @@
+//! Maintenance: tables become smaller and quicker, and every answer stays.
+
+mod compacting;
+mod concurrent;
+mod expiring;
+mod holding;
+mod manifests;
+mod orphans;
+mod place;
