@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use iceberg::spec::DataFile;
 use northstar_iceberg::ErrorKind;
+use northstar_iceberg::maintenance::{CompactOptions, compact, rewrite_manifests};
 use northstar_iceberg::merge::{ChangeReport, Executed, LakeSession};
 use northstar_tests::changes::{rows, session};
 use northstar_tests::csv_files::folder;
-use northstar_tests::lab::{Lab, tester};
+use northstar_tests::lab::{Lab, run_context, tester};
 
 /// Runs a statement that succeeds.
 async fn run(session: &LakeSession, sql: &str) -> Option<ChangeReport> {
@@ -191,6 +192,37 @@ async fn e1_a_widened_partition_column_keeps_its_partitions() {
         run(&session, "TRUNCATE TABLE ns.p").await;
         assert_eq!(files(&lab, "ns.p").await.len(), 0, "{mode}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e1_a_widened_partition_column_survives_maintenance() {
+    let lab = Lab::new().await;
+    let session = session(&lab);
+    all(
+        &session,
+        &[
+            "CREATE SCHEMA ns",
+            "CREATE TABLE ns.p (k INT, n BIGINT) PARTITIONED BY (k)",
+            "INSERT INTO ns.p VALUES (1, 10), (2, 20)",
+            "INSERT INTO ns.p VALUES (1, 11), (2, 21)",
+            "ALTER TABLE ns.p ALTER COLUMN k TYPE BIGINT",
+            "INSERT INTO ns.p VALUES (1, 12), (5000000000, 30)",
+            "INSERT INTO ns.p VALUES (1, 13)",
+        ],
+    )
+    .await;
+    let name = "ns.p".parse().unwrap();
+    let want = ["1|10", "1|11", "1|12", "1|13", "2|20", "2|21", "5000000000|30"];
+    rewrite_manifests(&lab.lake, &tester(), &run_context(), &name).await.unwrap();
+    assert_eq!(rows(&session, "SELECT * FROM ns.p").await, want);
+    assert_eq!(rows(&session, "SELECT n FROM ns.p WHERE k = 2").await, ["20", "21"]);
+    assert_eq!(rows(&session, "SELECT n FROM ns.p WHERE k > 2").await, ["30"]);
+    compact(&session, &name, &CompactOptions::default()).await.unwrap();
+    assert_eq!(rows(&session, "SELECT * FROM ns.p").await, want);
+    rewrite_manifests(&lab.lake, &tester(), &run_context(), &name).await.unwrap();
+    assert_eq!(rows(&session, "SELECT n FROM ns.p WHERE k = 2").await, ["20", "21"]);
+    run(&session, "DELETE FROM ns.p WHERE k = 2").await;
+    assert_eq!(rows(&session, "SELECT count(*) FROM ns.p").await, ["5"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,7 @@ pub(crate) mod tests;
 
 pub(crate) use deletes::only_data_file;
 pub(crate) use inventory::{Inventory, StoredFile};
-pub(crate) use partition::comparable;
+pub(crate) use partition::{comparable, widened};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use provider::IcebergTable;

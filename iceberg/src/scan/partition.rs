@@ -72,7 +72,7 @@ pub(super) fn keeps_nulls(transform: Transform) -> bool {
 
 /// A partition with its values in these types: those of files that were written before a column was
 /// widened are narrower.
-pub(super) fn widened(partition: &Struct, kinds: &StructType) -> Struct {
+pub(crate) fn widened(partition: &Struct, kinds: &StructType) -> Struct {
     let values = partition.iter().zip(kinds.fields()).map(|(value, field)| match value {
         Some(Literal::Primitive(literal)) => {
             let wide = matches!(
