@@ -90,7 +90,7 @@ impl Changes {
     pub async fn try_change(&self, sql: &str) -> Result<ChangeReport, Error> {
         match self.session.execute(sql).await? {
             Executed::Changed(report) => Ok(report),
-            Executed::Rows(_) => panic!("{sql} only reads"),
+            Executed::Rows(_) | Executed::Defined(_) => panic!("{sql} only reads"),
         }
     }
 

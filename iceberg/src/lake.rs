@@ -1,5 +1,6 @@
 //! A lake: a catalog, a warehouse folder, and what every operation needs from outside.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use iceberg::io::FileIO;
@@ -10,6 +11,7 @@ use northstar_catalog::Catalog;
 
 use crate::access::{Access, AccessRecord, AccessSink};
 use crate::clock::Clock;
+use crate::commit::{CommitRequest, FileChange, stage};
 use crate::ids::Ids;
 use crate::observer::Observer;
 use crate::table::{LakeTable, TableDefinition, WriteProperties};
@@ -100,6 +102,20 @@ impl Lake {
         definition: &TableDefinition,
         access: &Access,
     ) -> Result<LakeTable> {
+        let draft = self.draft_table(name, definition)?;
+        self.create_drafted(&draft, access).await?;
+        Ok(draft)
+    }
+
+    /// A table that is nowhere yet: neither its metadata file nor an entry in the catalog.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a definition that makes no sense.
+    pub(crate) fn draft_table(
+        &self,
+        name: &TableName,
+        definition: &TableDefinition,
+    ) -> Result<LakeTable> {
         let schema = definition.schema()?;
         let spec = definition.partition_spec(&schema)?;
         let order = definition.sort_order(&schema)?;
@@ -134,26 +150,86 @@ impl Lake {
         .metadata;
         let metadata = dated(metadata, &[], self.clock.now_ms())?;
         let location = MetadataLocation::new_with_metadata(&folder, &metadata);
-        let text = location.to_string();
-        self.record(name, access, "create", Some(&text))?;
-        metadata
+        self.opened(name, location.to_string(), metadata)
+    }
+
+    /// Makes a drafted table, without a snapshot.
+    async fn create_drafted(&self, draft: &LakeTable, access: &Access) -> Result<()> {
+        self.record(draft.name(), access, "create", Some(draft.metadata_location()))?;
+        let files = vec![self.write_first(draft).await?];
+        self.register(draft.name(), draft.metadata_location(), draft.metadata(), files).await
+    }
+
+    /// Makes a drafted table whose first snapshot brings files; the snapshot, if there are any. It is
+    /// there with them or not at all.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; storage errors. The files of the change are left to the caller, who may not
+    /// remove them after `CommitUnknown`.
+    pub(crate) async fn create_filled(
+        &self,
+        draft: &LakeTable,
+        change: &FileChange,
+        request: &CommitRequest,
+        access: &Access,
+    ) -> Result<Option<i64>> {
+        if change.is_empty() {
+            return self.create_drafted(draft, access).await.map(|()| None);
+        }
+        self.record(draft.name(), access, "create", Some(draft.metadata_location()))?;
+        let first = self.write_first(draft).await?;
+        let staged = match stage(self, draft, change, request).await {
+            Ok(Ok(staged)) => staged,
+            Ok(Err(reason)) => {
+                storage::discard(&[first]);
+                return Err(Error::new(ErrorKind::Internal, reason));
+            }
+            Err(error) => {
+                storage::discard(&[first]);
+                return Err(error);
+            }
+        };
+        let mut files = staged.attempt.sent();
+        files.push(first);
+        let (location, metadata) = (&staged.metadata_location, &staged.metadata);
+        self.register(draft.name(), location, metadata, files).await?;
+        Ok(staged.snapshot_id)
+    }
+
+    /// Writes the first metadata file of a table, and gives its location.
+    async fn write_first(&self, draft: &LakeTable) -> Result<String> {
+        let text = draft.metadata_location().to_string();
+        let location = MetadataLocation::from_str(&text).map_err(|error| {
+            Error::new(ErrorKind::Internal, "a metadata file has no place").with_source(error)
+        })?;
+        draft
+            .metadata()
             .write_to(&self.file_io(), &location)
             .await
             .map_err(|error| written("the table's first metadata file", &text, error))?;
         storage::make_durable(std::slice::from_ref(&text))?;
-        let registered = self.catalog.register(name, &text, &metadata).await;
-        if let Err(error) = registered {
-            // After a lost reply the file may be in use.
-            if error.kind() != ErrorKind::CommitUnknown {
-                storage::discard(&[text]);
-                return Err(error);
-            }
-            match self.catalog.pointer(name).await {
-                Ok(pointer) if pointer.metadata_location == text => {}
-                _ => return Err(error.with_context("table", name)),
-            }
+        Ok(text)
+    }
+
+    /// Registers a new table; `files` are removed if that fails.
+    async fn register(
+        &self,
+        name: &TableName,
+        location: &str,
+        metadata: &TableMetadata,
+        files: Vec<String>,
+    ) -> Result<()> {
+        let registered = self.catalog.register(name, location, metadata).await;
+        let Err(error) = registered else { return Ok(()) };
+        // After a lost reply the files may be in use.
+        if error.kind() != ErrorKind::CommitUnknown {
+            storage::discard(&files);
+            return Err(error);
         }
-        self.opened(name, text, metadata)
+        match self.catalog.pointer(name).await {
+            Ok(pointer) if pointer.metadata_location == location => Ok(()),
+            _ => Err(error.with_context("table", name)),
+        }
     }
 
     /// Removes a table from the catalog; its files stay.

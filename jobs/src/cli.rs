@@ -113,7 +113,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         key_column: Vec<String>,
     },
-    /// Run one SQL statement: a query, MERGE, UPDATE or DELETE
+    /// Run one SQL statement: a query, or one that changes rows or defines tables
     #[command(after_help = SQL_HELP)]
     Sql {
         /// The statement; `-` reads it from standard input
@@ -189,6 +189,7 @@ const SQL_HELP: &str = "Examples:
   northstar sql \"SELECT count(*) FROM bronze.lab_result VERSION AS OF 'month-close'\"
   northstar sql \"SELECT count(*) FROM bronze.lab_result TIMESTAMP AS OF '2024-05-01T00:00:00Z'\"
   northstar sql \"UPDATE silver.visit SET status = 'closed' WHERE id IN (SELECT id FROM silver.done)\"
+  northstar sql \"CREATE TABLE silver.done AS SELECT id FROM silver.visit WHERE closed\"
   northstar sql - < merge.sql
   northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
 

@@ -50,7 +50,7 @@ async fn tables(lab: &Lab, by_position: bool) {
 async fn merge(session: &LakeSession) -> Result<ChangeReport> {
     match session.execute(MERGE).await? {
         Executed::Changed(report) => Ok(report),
-        Executed::Rows(_) => panic!("a MERGE only reads"),
+        Executed::Rows(_) | Executed::Defined(_) => panic!("a MERGE only reads"),
     }
 }
 

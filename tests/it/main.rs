@@ -14,6 +14,8 @@ mod cluster;
 mod commits;
 mod diff;
 mod engines;
+mod evolution;
+mod inserts;
 mod inspect;
 mod loads;
 mod maintenance;

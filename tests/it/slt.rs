@@ -96,6 +96,7 @@ impl AsyncDB for Database {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
         let frame = match self.0.execute(sql).await? {
             Executed::Rows(frame) => frame,
+            Executed::Defined(_) => return Ok(DBOutput::StatementComplete(0)),
             Executed::Changed(report) => {
                 let counts = [report.inserted_rows, report.updated_rows, report.deleted_rows];
                 return Ok(DBOutput::Rows {
@@ -305,4 +306,29 @@ async fn update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn delete() {
     changing("delete.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn create_table() {
+    changing("create_table.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alter_table() {
+    changing("alter_table.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insert() {
+    changing("insert.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insert_overwrite() {
+    changing("insert_overwrite.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn truncate() {
+    changing("truncate.slt").await;
 }

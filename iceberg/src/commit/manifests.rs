@@ -28,8 +28,8 @@ pub(super) struct Manifests<'a> {
     pub(super) list: Vec<ManifestFile>,
     /// The new ones, removed unless the attempt is kept.
     pub(super) attempt: Attempt,
-    /// The files that go, with the spec of their manifest.
-    pub(super) removed: Vec<(DataFile, PartitionSpecRef)>,
+    /// The files that go, with the spec and the schema of their manifest.
+    pub(super) removed: Vec<(DataFile, PartitionSpecRef, SchemaRef)>,
 }
 
 impl<'a> Manifests<'a> {
@@ -115,8 +115,8 @@ impl<'a> Manifests<'a> {
         goes: impl Fn(&ManifestEntryRef) -> bool,
     ) -> Result<()> {
         let spec = manifest.metadata().partition_spec().clone();
-        let (mut writer, location) =
-            self.writer(&spec, manifest.metadata().schema(), file.content)?;
+        let schema = Arc::clone(manifest.metadata().schema());
+        let (mut writer, location) = self.writer(&spec, &schema, file.content)?;
         let spec = Arc::new(spec);
         let failed = |error| written("a manifest", &location, error);
         for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
@@ -130,7 +130,7 @@ impl<'a> Manifests<'a> {
             };
             let data = entry.data_file().clone();
             if goes(entry) {
-                self.removed.push((data.clone(), Arc::clone(&spec)));
+                self.removed.push((data.clone(), Arc::clone(&spec), Arc::clone(&schema)));
                 writer.add_delete_file(data, sequence, entry.file_sequence_number)
             } else {
                 writer.add_existing_file(data, added_by, sequence, entry.file_sequence_number)

@@ -30,7 +30,7 @@ pub mod summary;
 pub(crate) use publish::lasting_conflict;
 pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
-pub(crate) use snapshot::unfit;
+pub(crate) use snapshot::{stage, unfit};
 
 pub use alter::Altered;
 pub use change::{DeleteFile, FileChange};

@@ -23,6 +23,16 @@ pub(crate) const TARGET_BYTES: &str = "commit.manifest.target-size-bytes";
 /// Its default: 8 MiB.
 pub(crate) const DEFAULT_TARGET_BYTES: u64 = 8 << 20;
 
+/// Live entries that go into the same manifests.
+struct Group {
+    schema: SchemaRef,
+    spec: PartitionSpec,
+    content: ManifestContentType,
+    /// What their manifests had.
+    bytes: u64,
+    entries: Vec<ManifestEntryRef>,
+}
+
 impl Manifests<'_> {
     /// Writes the live entries of `files` anew: per content and partition spec as many manifests as
     /// their bytes need. Where no entry is alive, none is written.
@@ -46,40 +56,49 @@ impl Manifests<'_> {
     }
 
     async fn regroup_kind(&mut self, files: Vec<ManifestFile>, target_bytes: u64) -> Result<()> {
-        let mut entries: Vec<ManifestEntryRef> = Vec::new();
-        let mut like = None;
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for file in &files {
             let manifest = file.load_manifest(&self.lake.file_io()).await.map_err(|error| {
                 damaged("a manifest", &file.manifest_path, self.head.name(), error)
             })?;
             let metadata = manifest.metadata();
-            let schema = self.schema_for(metadata.partition_spec(), metadata.schema());
-            like = Some((schema, metadata.partition_spec().clone(), file.content));
+            let (schema, kinds) = self.schema_for(metadata.partition_spec(), metadata.schema());
+            let group = groups.entry(kinds).or_insert_with(|| Group {
+                schema,
+                spec: metadata.partition_spec().clone(),
+                content: file.content,
+                bytes: 0,
+                entries: Vec::new(),
+            });
+            group.bytes += u64::try_from(file.manifest_length).unwrap_or(0);
             let alive = manifest.entries().iter().filter(|entry| entry.is_alive());
-            entries.extend(alive.cloned());
+            group.entries.extend(alive.cloned());
         }
-        let Some((schema, spec, content)) = like.filter(|_| !entries.is_empty()) else {
-            return Ok(());
-        };
-        entries.sort_by(|a, b| {
-            let partitions = by_partition(a.data_file().partition(), b.data_file().partition());
-            partitions.then_with(|| a.sequence_number().cmp(&b.sequence_number()))
-        });
-        let bytes: u64 = files.iter().filter_map(|f| u64::try_from(f.manifest_length).ok()).sum();
-        let count = usize::try_from(bytes.div_ceil(target_bytes.max(1))).unwrap_or(usize::MAX);
-        for entries in entries.chunks(entries.len().div_ceil(count.max(1))) {
-            self.write_existing(entries, &schema, &spec, content).await?;
+        for Group { schema, spec, content, bytes, mut entries } in groups.into_values() {
+            if entries.is_empty() {
+                continue;
+            }
+            entries.sort_by(|a, b| {
+                let partitions = by_partition(a.data_file().partition(), b.data_file().partition());
+                partitions.then_with(|| a.sequence_number().cmp(&b.sequence_number()))
+            });
+            let count = usize::try_from(bytes.div_ceil(target_bytes.max(1))).unwrap_or(usize::MAX);
+            for entries in entries.chunks(entries.len().div_ceil(count.max(1))) {
+                self.write_existing(entries, &schema, &spec, content).await?;
+            }
         }
         Ok(())
     }
 
-    /// The table's schema, or that of the manifest if the spec is of a column that is gone.
-    fn schema_for(&self, spec: &PartitionSpec, own: &SchemaRef) -> SchemaRef {
+    /// The schema to write a manifest's entries with, and their partition type, by which manifests are
+    /// told apart: the table's, or that of the manifest if a column of the spec is gone or was widened
+    /// since, as partition values are written as they were read.
+    fn schema_for(&self, spec: &PartitionSpec, own: &SchemaRef) -> (SchemaRef, String) {
         let current = self.head.metadata().current_schema();
-        match spec.partition_type(current) {
-            Ok(_) => Arc::clone(current),
-            Err(_) => Arc::clone(own),
-        }
+        let kinds = spec.partition_type(own).ok();
+        let now = spec.partition_type(current).ok();
+        let schema = if now.is_some() && now == kinds { current } else { own };
+        (Arc::clone(schema), format!("{kinds:?}"))
     }
 
     async fn write_existing(

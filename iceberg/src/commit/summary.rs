@@ -91,10 +91,11 @@ impl CommitRequest {
 }
 
 /// The counts of added and removed files, and the running totals of the table. Each removed file
-/// comes with the partition spec of its manifest.
+/// comes with the partition spec and the schema of its manifest: its partition values are of the types
+/// that columns had then.
 pub(crate) fn counts(
     change: &FileChange,
-    removed: &[(DataFile, PartitionSpecRef)],
+    removed: &[(DataFile, PartitionSpecRef, SchemaRef)],
     metadata: &TableMetadata,
     parent: Option<&Summary>,
 ) -> HashMap<String, String> {
@@ -107,7 +108,7 @@ pub(crate) fn counts(
         let spec = metadata.partition_spec_by_id(delete.spec_id).unwrap_or(spec);
         collector.add_file(&delete.file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
     }
-    for (file, spec) in removed {
+    for (file, spec, schema) in removed {
         collector.remove_file(file, SchemaRef::clone(schema), PartitionSpecRef::clone(spec));
     }
     let mut entries = collector.build();

@@ -333,7 +333,7 @@ fn check_stable(selected: &LogicalPlan, verb: &str) -> Result<()> {
 
 /// A value as it is given to a column of another type, where that loses nothing that the statement
 /// does not ask to lose.
-fn assign(value: Expr, from: &DataType, to: &DataType, column: &str) -> Result<Expr> {
+pub(super) fn assign(value: Expr, from: &DataType, to: &DataType, column: &str) -> Result<Expr> {
     let whole = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(..));
     let zone = |kind: &DataType| match kind {
         DataType::Timestamp(_, zone) => Some(zone.is_some()),

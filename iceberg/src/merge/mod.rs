@@ -1,4 +1,4 @@
-//! Statements that change rows: `MERGE`, `UPDATE` and `DELETE`.
+//! Statements that change rows: `MERGE`, `UPDATE` and `DELETE`; and those that write or define tables.
 //!
 //! The driver leads; each step but the last is an ordinary query, run by an [`Engine`]:
 //!
@@ -13,6 +13,10 @@
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
+//! `INSERT`, `INSERT OVERWRITE` and `TRUNCATE` (`insert`, `rounds`, `replace`) look for no rows, and so
+//! have one query at most. `CREATE`, `DROP` and `ALTER` (`define`, `create_as`) are here because a table
+//! may be made of a query's rows.
+//!
 //! Other engines' plans for these statements decide while they read; here the pairs are written down
 //! first, so that a file without a changed row is never read whole, and a conflict is judged by rows.
 //!
@@ -23,13 +27,19 @@ mod aside;
 mod cardinality;
 mod conflict;
 mod counts;
+mod create_as;
+mod define;
 mod delete;
 mod find;
+mod insert;
+mod insert_statement;
 mod keep;
 mod planning;
 mod query;
+mod replace;
 mod report;
 mod rewrite;
+mod rounds;
 mod run;
 mod scratch;
 mod session;
@@ -38,6 +48,7 @@ mod target;
 mod write;
 
 pub use aside::{Aside, AsideWriter};
+pub use define::Defined;
 pub use delete::{DeleteExec, DeleteTask};
 pub use keep::KeepExec;
 pub use report::ChangeReport;

@@ -49,6 +49,11 @@ impl<'a> Planning<'a> {
         Ok(())
     }
 
+    /// Makes `table` the one of that name.
+    pub(super) fn set_table(&mut self, name: &TableName, table: IcebergTable) {
+        self.prepared.set_table(name.clone(), Arc::new(table));
+    }
+
     /// The target's files for the statement's own queries alone.
     pub(super) fn narrow_target(&mut self, table: IcebergTable) -> Result<()> {
         self.prepared.set_table(own(OWN_TARGET)?, Arc::new(table.with_row_address()?));

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::sql::sqlparser::ast::ObjectName;
 use iceberg::spec::MAIN_BRANCH;
 use tokio::sync::Mutex;
 
@@ -62,7 +63,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let statement = RowStatement::read(&parsed.statement)?
             .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
-        let name = table_name(session, &statement)?;
+        let name = table_name(session, &statement.target)?;
         let base = session.lake.open_table(&name, &session.access).await?;
         let base = base.with_manifests(Arc::clone(&session.manifests));
         base.check_writable()?;
@@ -312,15 +313,19 @@ pub(super) fn provider(table: &LakeTable, branch: &str) -> Result<IcebergTable> 
     Ok(head.with_cache(Arc::clone(table.manifests())))
 }
 
-fn table_name(session: &LakeSession, statement: &RowStatement) -> Result<TableName> {
-    let parts = parts(&statement.target);
+/// The table that a statement names.
+///
+/// # Errors
+/// `InvalidInput` for a name that is none, or that lacks the namespace.
+pub(super) fn table_name(session: &LakeSession, name: &ObjectName) -> Result<TableName> {
+    let parts = parts(name);
     let default = session.sql.default_namespace();
     match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [table] if !default.is_empty() => TableName::new(&default, *table),
         [namespace, table] | [CATALOG, namespace, table] => TableName::new(*namespace, *table),
         _ => Err(Error::new(
             ErrorKind::InvalidInput,
-            format!("`{}` is not a table's full name; write NAMESPACE.TABLE", statement.target),
+            format!("`{name}` is not a table's full name; write NAMESPACE.TABLE"),
         )),
     }
 }

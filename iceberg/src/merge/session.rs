@@ -9,6 +9,9 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use iceberg::spec::MAIN_BRANCH;
 
+use super::define::Defined;
+use super::insert;
+use super::insert_statement::{InsertStatement, truncated};
 use super::report::ChangeReport;
 use super::run::Run;
 use super::statement::RowStatement;
@@ -18,7 +21,7 @@ use crate::engine::Engine;
 use crate::scan::ManifestCache;
 use crate::sql::{LakeTables, SqlOptions, SqlSession};
 use crate::write::WriteOptions;
-use crate::{Lake, Result, TableName};
+use crate::{Error, ErrorKind, Lake, Result, TableName};
 
 /// How statements that change rows use the machine.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub enum Executed {
     Rows(Box<DataFrame>),
     /// It changed rows, or found nothing to change.
     Changed(ChangeReport),
+    /// It defined something, or found it so.
+    Defined(Defined),
 }
 
 /// A commit of one statement.
@@ -52,7 +57,7 @@ pub struct StatementCommit {
     pub branch: Option<String>,
 }
 
-/// Runs SQL over the tables of a lake: queries, `MERGE`, `UPDATE` and `DELETE`.
+/// Runs SQL over the tables of a lake: queries, statements that change rows, and definitions.
 #[derive(Debug, Clone)]
 pub struct LakeSession {
     pub(crate) sql: SqlSession,
@@ -111,20 +116,25 @@ impl LakeSession {
     ///
     /// # Errors
     /// As [`SqlSession::query`] for one that reads, as [`LakeSession::change`] for one that changes
-    /// rows.
+    /// rows. For one that defines: `InvalidInput`, `AlreadyExists`, `NotFound` and `Unsupported`, with
+    /// the reason; else as [`Lake::alter`].
     pub async fn execute(&self, sql: &str) -> Result<Executed> {
-        let parsed = self.sql.parse(sql)?;
-        match RowStatement::read(&parsed.statement)? {
-            None => Ok(Executed::Rows(Box::new(self.sql.query(sql).await?))),
-            Some(_) => {
-                let commit = StatementCommit::default();
-                Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
-            }
+        if let Some((definition, query)) = self.sql.definition(sql)? {
+            return Box::pin(self.define(definition, query)).await;
         }
+        let statement = self.sql.parse(sql)?.statement;
+        let changes = RowStatement::read(&statement)?.is_some()
+            || InsertStatement::read(&statement)?.is_some()
+            || truncated(&statement)?.is_some();
+        if !changes {
+            return Ok(Executed::Rows(Box::new(self.sql.query(sql).await?)));
+        }
+        let commit = StatementCommit::default();
+        Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
     }
 
-    /// Runs one `MERGE`, `UPDATE` or `DELETE`. `given` are tables that the statement may read beside
-    /// those of the lake.
+    /// Runs one `MERGE`, `UPDATE`, `DELETE`, `INSERT` or `TRUNCATE`. `given` are tables that the
+    /// statement may read beside those of the lake.
     ///
     /// All of it is one snapshot, or none: where other commits come between, what may be affected is
     /// done again on top of them.
@@ -148,6 +158,20 @@ impl LakeSession {
             summary: commit.summary,
             expect: commit.expect,
         };
+        let inserted = InsertStatement::read(&parsed.statement)?;
+        let truncate = truncated(&parsed.statement)?;
+        if commit.branch.is_some() && (inserted.is_some() || truncate.is_some()) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "INSERT and TRUNCATE go to main; commit to a branch with MERGE, UPDATE or DELETE",
+            ));
+        }
+        if let Some(statement) = inserted {
+            return Box::pin(insert::insert(self, &parsed, statement, given, &request)).await;
+        }
+        if let Some(target) = truncate {
+            return Box::pin(insert::truncate(self, &target, &request)).await;
+        }
         let branch = commit.branch.unwrap_or_else(|| MAIN_BRANCH.to_string());
         Box::pin(Run::start(self, parsed, given, request, branch).await?.finish()).await
     }

@@ -312,14 +312,14 @@ pub(super) fn has_subquery(expr: &Expr) -> bool {
 }
 
 /// Refuses what is there and would not be honoured: (whether it is, what it is, what to write).
-fn refuse(verb: &str, parts: &[(bool, &str, &str)]) -> Result<()> {
+pub(super) fn refuse(verb: &str, parts: &[(bool, &str, &str)]) -> Result<()> {
     match parts.iter().find(|(present, ..)| *present) {
         None => Ok(()),
         Some((_, what, instead)) => Err(unsupported(verb, what, instead)),
     }
 }
 
-fn unsupported(verb: &str, what: &str, instead: &str) -> Error {
+pub(super) fn unsupported(verb: &str, what: &str, instead: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
         format!("{what} is not supported in {verb}; write instead: {instead}"),

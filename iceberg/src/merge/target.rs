@@ -85,36 +85,43 @@ impl Target {
             let pairs: Vec<(usize, Expr)> = match action {
                 Action::InsertAll => self.all_from(Some(source), "INSERT *")?,
                 Action::Insert(names, values) => {
-                    let places: Vec<usize> = if names.is_empty() {
-                        (0..self.columns.fields().len()).collect()
-                    } else {
-                        names.iter().map(|name| self.position(name)).collect::<Result<_>>()?
-                    };
-                    if places.len() != values.len() {
-                        return Err(invalid(format!(
-                            "INSERT has {} columns and {} values",
-                            places.len(),
-                            values.len()
-                        )));
-                    }
+                    let places = self.places(names, values.len())?;
                     places.into_iter().zip(values.iter().cloned()).collect()
                 }
                 _ => continue,
             };
-            once(pairs.iter().map(|(column, _)| *column), |column| self.field(column))?;
-            let given: HashSet<usize> = pairs.iter().map(|(column, _)| *column).collect();
-            let fields = self.columns.fields().iter().enumerate();
-            if let Some((_, missing)) =
-                fields.filter(|(_, field)| !field.is_nullable()).find(|(at, _)| !given.contains(at))
-            {
-                return Err(invalid(format!(
-                    "INSERT gives no value to column `{}`, which is required",
-                    missing.name()
-                )));
-            }
             all.extend(pairs.into_iter().map(|(column, value)| Assigned { clause, column, value }));
         }
         Ok(all)
+    }
+
+    /// The columns that so many values go to: those that are named, or all in their order.
+    ///
+    /// # Errors
+    /// As [`Target::inserts`].
+    pub(super) fn places(&self, names: &[ObjectName], values: usize) -> Result<Vec<usize>> {
+        let places: Vec<usize> = if names.is_empty() {
+            (0..self.columns.fields().len()).collect()
+        } else {
+            names.iter().map(|name| self.position(name)).collect::<Result<_>>()?
+        };
+        if places.len() != values {
+            return Err(invalid(format!(
+                "INSERT has {} columns and {values} values",
+                places.len()
+            )));
+        }
+        once(places.iter().copied(), |column| self.field(column))?;
+        let given: HashSet<usize> = places.iter().copied().collect();
+        let mut required =
+            self.columns.fields().iter().enumerate().filter(|(_, field)| !field.is_nullable());
+        match required.find(|(at, _)| !given.contains(at)) {
+            None => Ok(places),
+            Some((_, missing)) => Err(invalid(format!(
+                "INSERT gives no value to column `{}`, which is required",
+                missing.name()
+            ))),
+        }
     }
 
     /// Each column of the target from the source's column of that name.

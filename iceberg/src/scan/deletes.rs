@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use roaring::RoaringTreemap;
 
 use super::files::{CONCURRENT_READS, LiveFile, stopped, unreadable};
+use super::partition::comparable;
 use crate::{Error, ErrorKind, Result};
 
 /// The id that the specification reserves for `file_path` in position-delete files.
@@ -99,14 +100,14 @@ fn check_delete_file(file: &LiveFile) -> Result<()> {
 /// The data files of a scan, as delete files name them.
 struct Index<'a> {
     by_path: HashMap<&'a str, &'a LiveFile>,
-    by_partition: HashMap<(i32, &'a Struct), Vec<&'a LiveFile>>,
+    by_partition: HashMap<(i32, Struct), Vec<&'a LiveFile>>,
 }
 
 impl<'a> Index<'a> {
     fn new(files: &'a [LiveFile]) -> Self {
         let mut by_partition: HashMap<_, Vec<_>> = HashMap::new();
         for file in files {
-            let partition = (file.spec.spec_id(), file.data().partition());
+            let partition = (file.spec.spec_id(), comparable(file.data().partition()));
             by_partition.entry(partition).or_default().push(file);
         }
         let by_path = files.iter().map(|file| (file.data().file_path(), file)).collect();
@@ -121,7 +122,7 @@ impl<'a> Index<'a> {
         let files: Vec<&LiveFile> = match only_data_file(data) {
             Some(own) => self.by_path.get(own.as_str()).into_iter().copied().collect(),
             None => {
-                let partition = (delete.spec.spec_id(), data.partition());
+                let partition = (delete.spec.spec_id(), comparable(data.partition()));
                 let all = self.by_partition.get(&partition).into_iter().flatten().copied();
                 all.filter(|file| {
                     let path = file.data().file_path();

@@ -23,6 +23,7 @@ use roaring::RoaringTreemap;
 
 use super::deletes::Deleted;
 use super::files::{CONCURRENT_READS, LiveFile, stopped};
+use super::partition::comparable;
 use super::statistics::constants;
 use crate::table::schema::{arrow_type, field_id};
 use crate::{Error, ErrorKind, Result, storage};
@@ -92,7 +93,7 @@ pub(super) async fn equality_deletes(
 fn reaches(delete: &LiveFile, file: &LiveFile) -> bool {
     let everywhere = delete.spec.is_unpartitioned();
     let same = delete.spec.spec_id() == file.spec.spec_id()
-        && delete.data().partition() == file.data().partition();
+        && comparable(delete.data().partition()) == comparable(file.data().partition());
     file.sequence < delete.sequence && (everywhere || same)
 }
 

@@ -45,6 +45,7 @@ pub(crate) use bounds::scalar;
 pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
+pub(crate) use partition::{comparable, widened};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use manifest_cache::ManifestCache;

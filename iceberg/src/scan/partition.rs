@@ -5,7 +5,9 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::NaiveDate;
 use datafusion::common::ScalarValue;
-use iceberg::spec::{PrimitiveLiteral, Transform};
+use iceberg::spec::{
+    Literal, PrimitiveLiteral, PrimitiveType, Struct, StructType, Transform, Type,
+};
 
 use super::bounds::scalar;
 
@@ -66,6 +68,40 @@ pub(super) fn source_max(
 /// none is.
 pub(super) fn keeps_nulls(transform: Transform) -> bool {
     !matches!(transform, Transform::Void | Transform::Unknown)
+}
+
+/// A partition with its values in these types: those of files that were written before a column was
+/// widened are narrower.
+pub(crate) fn widened(partition: &Struct, kinds: &StructType) -> Struct {
+    let values = partition.iter().zip(kinds.fields()).map(|(value, field)| match value {
+        Some(Literal::Primitive(literal)) => {
+            let wide = matches!(
+                field.field_type.as_ref(),
+                Type::Primitive(PrimitiveType::Long | PrimitiveType::Double)
+            );
+            Some(Literal::Primitive(if wide { wider(literal) } else { literal.clone() }))
+        }
+        other => other.cloned(),
+    });
+    Struct::from_iter(values.collect::<Vec<_>>())
+}
+
+/// A partition that is equal to those of the same values under the same spec, whether its file was
+/// written before or after a column was widened.
+pub(crate) fn comparable(partition: &Struct) -> Struct {
+    let values = partition.iter().map(|value| match value {
+        Some(Literal::Primitive(literal)) => Some(Literal::Primitive(wider(literal))),
+        other => other.cloned(),
+    });
+    Struct::from_iter(values.collect::<Vec<_>>())
+}
+
+fn wider(literal: &PrimitiveLiteral) -> PrimitiveLiteral {
+    match literal {
+        PrimitiveLiteral::Int(value) => PrimitiveLiteral::Long(i64::from(*value)),
+        PrimitiveLiteral::Float(value) => PrimitiveLiteral::Double(f64::from(value.0).into()),
+        same => same.clone(),
+    }
 }
 
 /// The value itself, but for floats: a NaN or a zero of either sign is not one value there.
@@ -182,6 +218,23 @@ mod tests {
     use iceberg::spec::{Datum, PrimitiveType};
     use iceberg::transform::create_transform_function;
     use proptest::prelude::*;
+
+    #[test]
+    fn partitions_of_before_and_after_a_column_was_widened_are_equal() {
+        let of = |values: [PrimitiveLiteral; 2]| {
+            Struct::from_iter(values.map(|value| Some(Literal::Primitive(value))))
+        };
+        let before = of([PrimitiveLiteral::Int(7), PrimitiveLiteral::Float(1.5.into())]);
+        let after = of([PrimitiveLiteral::Long(7), PrimitiveLiteral::Double(1.5.into())]);
+        assert_ne!(before, after);
+        assert_eq!(comparable(&before), comparable(&after));
+        let field = |id, kind| {
+            iceberg::spec::NestedField::optional(id, format!("f{id}"), Type::Primitive(kind)).into()
+        };
+        let kinds = |a, b| StructType::new(vec![field(1, a), field(2, b)]);
+        assert_eq!(widened(&before, &kinds(PrimitiveType::Long, PrimitiveType::Double)), after);
+        assert_eq!(widened(&before, &kinds(PrimitiveType::Int, PrimitiveType::Float)), before);
+    }
 
     /// The source value lies within what its own partition value says (B1).
     fn check(transform: Transform, value: Datum, source: &DataType) {

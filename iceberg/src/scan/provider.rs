@@ -25,6 +25,7 @@ use super::equality::equality_deletes;
 use super::files::{LiveFile, live_files, manifests};
 use super::inventory::{Inventory, inventory};
 use super::manifest_cache::ManifestCache;
+use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
@@ -175,7 +176,7 @@ impl IcebergTable {
         &self.iceberg
     }
 
-    /// Each data file with its deleted rows.
+    /// Each data file with its deleted rows, its partition in the types that columns have now.
     ///
     /// # Errors
     /// As a scan.
@@ -185,6 +186,12 @@ impl IcebergTable {
         for (about, delete_file) in own_deletes {
             own.entry(about).or_default().push(delete_file);
         }
+        let schema = self.table.metadata().current_schema();
+        let partition = |live: &LiveFile| match live.spec.partition_type(schema) {
+            Ok(kinds) => widened(live.data().partition(), &kinds),
+            // A column of the spec is gone, and with it the type that it had.
+            Err(_) => live.data().partition().clone(),
+        };
         Ok(files
             .into_iter()
             .map(|SelectedFile { slice, live }| FileDeletes {
@@ -192,11 +199,24 @@ impl IcebergTable {
                 deletes: DeletesOf {
                     data_file: slice.path.clone(),
                     spec_id: live.spec.spec_id(),
-                    partition: live.data().partition().clone(),
+                    partition: partition(&live),
                     positions: slice.deleted.clone(),
                 },
             })
             .collect())
+    }
+
+    /// The paths of all live files, of data and of deletes.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn live_paths(&self) -> Result<HashSet<String>> {
+        let Some(snapshot) = &self.snapshot else { return Ok(HashSet::new()) };
+        let manifests = manifests(&self.table, snapshot).await?;
+        let keep = vec![true; manifests.len()];
+        let live = live_files(&self.table, manifests, &keep, &self.cache).await?;
+        let files = live.data.iter().chain(&live.deletes);
+        Ok(files.map(|file| file.data().file_path().to_string()).collect())
     }
 
     /// The live files and their deletes, without reading a row.

@@ -16,7 +16,8 @@
 //! | `relation` | a table, or what its metadata says: `"table$files"` |
 //! | `lookup` | which tables a statement reads, each asked for once |
 //! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` what the grammar lacks |
-//! | `statement` | which statements are allowed; where the writing ones will be taken over |
+//! | `define` | `CREATE`, `DROP` and `ALTER`, which have a grammar of their own |
+//! | `statement` | which statements a session that only reads takes |
 //! | `clause` | finds, evaluates and numbers version clauses; `moment` evaluates timestamps |
 //! | `planner` | plans a versioned table, and refuses what DataFusion would drop |
 //! | `catalog` | the tables of one statement as DataFusion catalogs |
@@ -25,6 +26,7 @@
 
 mod catalog;
 mod clause;
+mod define;
 mod dialect;
 mod error;
 mod lake_tables;
@@ -42,6 +44,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use define::{AlterTable, CreateTable, Definition};
 pub use error::from_datafusion;
 pub use lake_tables::LakeTables;
 pub(crate) use moment::moment_ms;

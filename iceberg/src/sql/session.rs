@@ -15,9 +15,10 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use northstar_catalog::{Error, ErrorKind, Result, TableName};
 
 use super::catalog::StatementCatalogs;
+use super::define::Definition;
 use super::lookup::Missing;
 use super::options::{SqlOptions, config};
-use super::parse::{Parsed, parse};
+use super::parse::{Parsed, definition, parse};
 use super::planner::VersionPlanner;
 use super::relation::Relation;
 use super::{TableSource, clause, from_datafusion, lookup, statement};
@@ -94,6 +95,26 @@ impl SqlSession {
     pub(crate) fn parse(&self, sql: &str) -> Result<Parsed> {
         let limit = self.context.state().config_options().sql_parser.recursion_limit.get();
         parse(sql, limit)
+    }
+
+    /// The definition that the text is, if it is one, and its query with the version clauses in it.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it cannot be read; `Unsupported` for a part that is not honoured.
+    pub(crate) fn definition(&self, sql: &str) -> Result<Option<(Definition, Option<Parsed>)>> {
+        let limit = self.context.state().config_options().sql_parser.recursion_limit.get();
+        let Some((mut definition, clauses)) = definition(sql, limit)? else { return Ok(None) };
+        let query = match &mut definition {
+            Definition::CreateTable(create) => create.query.take(),
+            _ => None,
+        };
+        if query.is_none() && clauses > 0 {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a definition is of the table as it is now; leave the version clause out",
+            ));
+        }
+        Ok(Some((definition, query.map(|query| Parsed::of_query(*query, clauses)))))
     }
 
     /// Plans one reading statement, or sets a session option. Nothing is read before the result

@@ -3,8 +3,9 @@
 //! Reading statements become a `DataFrame`. Statements that write are recognised twice: by their
 //! first words, so that the answer does not depend on whether their tables exist, and in the
 //! logical plan, which sees what is nested (`WITH … INSERT`, `SELECT … INTO`, `EXPLAIN`).
-//! `MERGE`, `UPDATE` and `DELETE` do not come here: a session that changes rows takes them from the
-//! syntax tree before. What is left are their `EXPLAIN` and sessions that only read.
+//! `MERGE`, `UPDATE`, `DELETE`, `INSERT`, `TRUNCATE` and definitions of tables do not come here: a session
+//! that changes rows takes them before. What is left are their `EXPLAIN`, views and the like, and
+//! sessions that only read.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
@@ -103,15 +104,12 @@ fn writing(node: &LogicalPlan) -> Option<&'static str> {
 
 fn refusal(what: &str) -> Error {
     let instead = match what {
-        "INSERT" => {
-            "load rows with `northstar load`, or use MERGE INTO … ON false WHEN NOT MATCHED THEN INSERT *"
-        }
-        "TRUNCATE" => "take all rows away with DELETE, in `northstar sql`",
-        "UPDATE" | "DELETE" | "MERGE" => {
+        "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => {
             "run it by itself in `northstar sql` or `northstar shell`, without EXPLAIN"
         }
         "CREATE" | "DROP" | "ALTER" => {
-            "tables are made by `northstar load`; name a subquery with `WITH` where a view is wanted"
+            "CREATE, DROP and ALTER are of tables and schemas, by themselves in `northstar sql` or \
+             `northstar shell`; name a subquery with `WITH` where a view is wanted"
         }
         "COPY" => "write a query's rows to a file with `northstar sql --output csv`",
         _ => "use SELECT, EXPLAIN, SHOW, DESCRIBE, or SET of a session option",

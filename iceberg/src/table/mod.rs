@@ -1,6 +1,7 @@
 //! A table: as it was opened, how it is defined, what its properties say.
 
 pub mod definition;
+pub mod evolve;
 mod opened;
 pub mod properties;
 pub mod schema;

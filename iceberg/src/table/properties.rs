@@ -8,6 +8,11 @@ use std::str::FromStr;
 
 use crate::{Error, ErrorKind, Result};
 
+/// The columns that identify a row, by name, with commas between.
+pub const KEY: &str = "northstar.key";
+/// The columns that identify a person directly, likewise.
+pub const PHI_DIRECT: &str = "northstar.phi.direct";
+
 const CODEC: &str = "write.parquet.compression-codec";
 const LEVEL: &str = "write.parquet.compression-level";
 const TARGET_FILE: &str = "write.target-file-size-bytes";
@@ -23,12 +28,6 @@ const MERGE_MODE: &str = "write.merge.mode";
 const UPDATE_MODE: &str = "write.update.mode";
 const DELETE_MODE: &str = "write.delete.mode";
 const PREVIOUS_VERSIONS: &str = "write.metadata.previous-versions-max";
-
-/// The property that lists the columns that identify a row, joined by commas.
-pub const KEY: &str = "northstar.key";
-
-/// The property that lists the columns tagged as direct identifiers, joined by commas.
-pub const PHI_DIRECT: &str = "northstar.phi.direct";
 
 /// What manifests say of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

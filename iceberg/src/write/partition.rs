@@ -14,6 +14,7 @@ use iceberg::spec::{
 };
 
 use super::transform::transform;
+use crate::scan::widened;
 use crate::{Error, ErrorKind, Result};
 
 /// One field of the spec, bound to a column.
@@ -198,6 +199,8 @@ pub fn texts(
         Error::new(ErrorKind::Internal, "the partition spec does not fit the schema")
             .with_source(error)
     })?;
+    // A file may have been written before a column of the spec was widened.
+    let value = widened(value, &kinds);
     let fields = spec.fields().iter().zip(kinds.fields()).zip(value.iter());
     Ok(fields
         .map(|((field, kind), value)| {

@@ -26,11 +26,16 @@ pub(crate) async fn run(global: &Global, query: &str, printer: &Printer) -> Resu
     Ok(Done::Well)
 }
 
-/// Runs a statement and prints its rows, or what it changed.
+/// Runs a statement and prints its rows, or what it changed or defined.
 pub(crate) async fn execute(session: &LakeSession, query: &str, printer: &Printer) -> Result<()> {
     let frame = match session.execute(query).await? {
         Executed::Rows(frame) => frame,
         Executed::Changed(report) => return changed(&report, printer),
+        Executed::Defined(defined) => {
+            let outcome = if defined.changed { "done" } else { "was so already" };
+            let row = [defined.statement, &defined.name, outcome].map(str::to_string);
+            return printer.table(&["statement", "name", "outcome"], &[row.to_vec()]);
+        }
     };
     let schema = Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.map_err(from_datafusion)?;

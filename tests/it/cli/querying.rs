@@ -119,3 +119,26 @@ fn a_reader_that_leaves_ends_the_program_quietly() {
         assert_eq!(run.stderr, "", "{output}");
     }
 }
+
+#[test]
+fn tables_are_made_filled_and_changed_in_sql() {
+    let program = Program::loaded();
+    let said = |query: &str| program.sql("csv", query);
+    let defined = |statement: &str, name: &str, outcome: &str| {
+        format!("statement,name,outcome\n{statement},{name},{outcome}\n")
+    };
+    assert_eq!(said("CREATE SCHEMA gold"), defined("CREATE SCHEMA", "gold", "done"));
+    let create = "CREATE TABLE IF NOT EXISTS gold.fee (site STRING, fee DECIMAL(10, 2)) \
+                  PARTITIONED BY (site)";
+    assert_eq!(said(create), defined("CREATE TABLE", "gold.fee", "done"));
+    assert_eq!(said(create), defined("CREATE TABLE", "gold.fee", "was so already"));
+    let insert = "INSERT INTO gold.fee SELECT site, fee FROM bronze.visit";
+    assert!(said(insert).lines().nth(1).expect("a row").starts_with("3,0,0,"));
+    let widen = "ALTER TABLE gold.fee ALTER COLUMN fee TYPE DECIMAL(20, 2)";
+    assert_eq!(said(widen), defined("ALTER TABLE", "gold.fee", "done"));
+    assert_eq!(said("SELECT sum(fee) AS fee FROM gold.fee"), "fee\n13.25\n");
+    assert_eq!(said("DROP TABLE gold.fee"), defined("DROP TABLE", "gold.fee", "done"));
+    program
+        .run(&["sql", "ALTER TABLE bronze.visit ALTER COLUMN id TYPE STRING"])
+        .fails(1, &["cannot become string", "UPDATE … SET … = CAST(…)"]);
+}

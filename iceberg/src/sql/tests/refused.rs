@@ -177,21 +177,21 @@ async fn what_datafusion_would_silently_drop_is_refused() {
 #[tokio::test]
 async fn statements_that_write_are_refused_with_what_to_use() {
     for sql in [
-        "INSERT INTO lab VALUES (1, 'x')",
-        "INSERT INTO nowhere.nothing SELECT 1",
         "CREATE TABLE t AS SELECT 1",
         "CREATE VIEW v AS SELECT 1",
         "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '/tmp/x'",
         "DROP TABLE lab",
         "ALTER TABLE lab ADD COLUMN a INT",
-        "EXPLAIN INSERT INTO lab VALUES (1, 'x')",
         "SELECT * INTO t FROM lab",
-        "WITH c AS (SELECT 1) INSERT INTO lab SELECT 1, 'x'",
     ] {
-        refused(sql, Unsupported, "northstar load").await;
+        refused(sql, Unsupported, "CREATE, DROP and ALTER are of tables and schemas").await;
     }
-    refused("TRUNCATE TABLE lab", Unsupported, "take all rows away with DELETE").await;
     for sql in [
+        "INSERT INTO lab VALUES (1, 'x')",
+        "INSERT INTO nowhere.nothing SELECT 1",
+        "EXPLAIN INSERT INTO lab VALUES (1, 'x')",
+        "WITH c AS (SELECT 1) INSERT INTO lab SELECT 1, 'x'",
+        "TRUNCATE TABLE lab",
         "UPDATE lab SET id = 1",
         "DELETE FROM lab",
         "MERGE INTO lab USING lab s ON lab.id = s.id WHEN MATCHED THEN DELETE",

@@ -1,0 +1,171 @@
+//! Properties that are set and taken away, and those that follow a column when its name changes.
+//!
+//! Properties name columns by their names, not their ids. If they did not follow, a renamed column
+//! would lose its metrics mode, and a manifest could show bounds of what must have none.
+
+use std::collections::{BTreeMap, HashMap};
+
+use iceberg::spec::{Schema, TableProperties};
+
+use super::columns::check_new_name;
+use super::refused;
+use crate::commit::summary::MAX_VALUE_BYTES;
+use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
+use crate::table::{RowLevelMode, TableDefinition, WriteProperties};
+use crate::{Error, Result};
+
+/// The properties whose values are lists of columns.
+const LISTS: [&str; 2] = [KEY, PHI_DIRECT];
+
+/// The columns that a property lists.
+pub(super) fn listed<'a>(
+    properties: &'a HashMap<String, String>,
+    key: &str,
+) -> impl Iterator<Item = &'a str> {
+    let text = properties.get(key).map_or("", String::as_str);
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Refuses properties that a table with these columns cannot have.
+///
+/// # Errors
+/// `InvalidInput`, naming the property; `Unsupported` as [`WriteProperties::read`].
+pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Result<()> {
+    for (key, value) in properties {
+        if TableProperties::RESERVED_PROPERTIES.contains(&key.as_str()) {
+            return Err(refused(format!(
+                "{key} is kept in the table's metadata itself and cannot be set"
+            )));
+        }
+        if key.is_empty() || key.len() + value.len() > MAX_VALUE_BYTES {
+            return Err(refused(format!(
+                "a property needs a name, and takes at most {MAX_VALUE_BYTES} bytes with its value"
+            )));
+        }
+    }
+    let prefixes = [metrics_key(""), bloom_filter_key("")];
+    let by_key = properties.keys().filter_map(|key| {
+        Some((key, prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?))
+    });
+    let keys: Vec<String> = LISTS.iter().map(|key| (*key).to_string()).collect();
+    let in_lists = keys.iter().flat_map(|key| listed(properties, key).map(move |name| (key, name)));
+    for (key, column) in by_key.chain(in_lists) {
+        if schema.field_by_name(column).is_none() {
+            return Err(refused(format!(
+                "{key} speaks of a column `{column}`, which is not there"
+            )));
+        }
+    }
+    for verb in ["MERGE", "UPDATE", "DELETE"] {
+        RowLevelMode::read(properties, verb)?;
+    }
+    WriteProperties::read(properties).map(drop)
+}
+
+/// Refuses a table that cannot be defined so, where [`TableDefinition`] itself does not.
+///
+/// # Errors
+/// As [`check`], and `InvalidInput` for names that columns may not have and for partitions of columns
+/// that identify people.
+pub(crate) fn check_definition(definition: &TableDefinition) -> Result<()> {
+    for column in &definition.columns {
+        check_new_name(&column.name)?;
+    }
+    let properties = definition.all_properties().into_iter().collect();
+    check(&properties, &definition.schema()?)?;
+    let mut fields = definition.partition.iter().map(|field| field.column.as_str());
+    match fields.find(|column| listed(&properties, PHI_DIRECT).any(|name| name == *column)) {
+        None => Ok(()),
+        Some(column) => Err(identifying(column)),
+    }
+}
+
+/// The error for a partition field made of a column that identifies people.
+pub(super) fn identifying(column: &str) -> Error {
+    refused(format!(
+        "`{column}` identifies people ({PHI_DIRECT}): partition values become folder names; partition \
+         by another column"
+    ))
+}
+
+/// The properties after columns were renamed and dropped: (to be set, to be taken away).
+pub(super) fn follow(
+    properties: &HashMap<String, String>,
+    renamed: &[(String, String)],
+    dropped: &[String],
+) -> (HashMap<String, String>, Vec<String>) {
+    let mut now: BTreeMap<String, String> =
+        properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let keys = |column: &str| [metrics_key(column), bloom_filter_key(column)];
+    for (from, to) in renamed {
+        for (from, to) in keys(from).into_iter().zip(keys(to)) {
+            if let Some(value) = now.remove(&from) {
+                now.insert(to, value);
+            }
+        }
+    }
+    for column in dropped {
+        for key in keys(column) {
+            now.remove(&key);
+        }
+    }
+    let gone_or_other = |name: &str| {
+        renamed.iter().any(|(from, _)| from == name) || dropped.iter().any(|gone| gone == name)
+    };
+    for key in LISTS {
+        if !listed(properties, key).any(gone_or_other) {
+            continue;
+        }
+        let Some(text) = now.get(key).filter(|text| !text.is_empty()) else { continue };
+        let names = text.split(',').map(str::trim).filter_map(|name| {
+            let name = renamed.iter().fold(name, |name, (from, to)| match name == from {
+                true => to.as_str(),
+                false => name,
+            });
+            (!dropped.iter().any(|column| column == name)).then_some(name)
+        });
+        let names = names.collect::<Vec<_>>().join(",");
+        match names.is_empty() {
+            true => now.remove(key),
+            false => now.insert(key.to_string(), names),
+        };
+    }
+    let gone = properties.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
+    let set = now.into_iter().filter(|(key, value)| properties.get(key) != Some(value)).collect();
+    (set, gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn names_in_properties_change_with_the_columns() {
+        let before = map(&[
+            (KEY, "a, b"),
+            (PHI_DIRECT, "b"),
+            ("write.metadata.metrics.column.a", "full"),
+            ("write.metadata.metrics.column.b", "counts"),
+            ("owner", "b"),
+        ]);
+        let renamed = [("b".to_string(), "c".to_string()), ("a".to_string(), "b".to_string())];
+        let (set, gone) = follow(&before, &renamed, &[]);
+        let want = map(&[
+            (KEY, "b,c"),
+            (PHI_DIRECT, "c"),
+            ("write.metadata.metrics.column.b", "full"),
+            ("write.metadata.metrics.column.c", "counts"),
+        ]);
+        assert_eq!(set, want);
+        assert_eq!(gone, ["write.metadata.metrics.column.a"]);
+        let (set, mut gone) = follow(&before, &[], &["b".to_string()]);
+        gone.sort_unstable();
+        assert_eq!(set, map(&[(KEY, "a")]));
+        assert_eq!(gone, [PHI_DIRECT, "write.metadata.metrics.column.b"]);
+        assert_eq!(follow(&before, &[], &[]).0.len(), 0);
+    }
+}
