@@ -10,3 +10,4 @@
 pub mod changes;
 pub mod csv_files;
 pub mod lab;
+pub mod layouts;

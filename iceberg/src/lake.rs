@@ -57,7 +57,8 @@ impl Lake {
         if pointer.metadata_location == table.metadata_location() {
             return Ok(table.clone());
         }
-        self.load(table.name(), pointer.metadata_location).await
+        let head = self.load(table.name(), pointer.metadata_location).await?;
+        Ok(head.with_manifests(Arc::clone(table.manifests())))
     }
 
     /// Loads a table as one of its metadata files describes it.

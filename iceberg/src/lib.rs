@@ -15,6 +15,8 @@
 //! | [`refs`] | branches and tags: made, dropped, set back, published |
 //! | [`merge`] | `MERGE`, `UPDATE` and `DELETE`: rows found, files rewritten, one commit |
 //! | [`history`] | the rows of some keys, snapshot by snapshot |
+//! | [`diff`] | what changed between two snapshots |
+//! | [`inspect`] | metadata tables: snapshots, files, manifests … as SQL reads them |
 //! | [`maintenance`] | what keeps a table small and quick: compaction, expiry, orphans |
 //! | [`engine`] | where queries run |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
@@ -25,9 +27,11 @@ pub mod access;
 pub mod clock;
 pub mod codec;
 pub mod commit;
+pub mod diff;
 pub mod engine;
 pub mod history;
 pub mod ids;
+pub mod inspect;
 pub mod lake;
 pub mod maintenance;
 pub mod merge;

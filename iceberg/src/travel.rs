@@ -1,6 +1,8 @@
 //! Which snapshot of a table a reader means: the current one, or one of the past.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat};
 use iceberg::spec::TableMetadata;
@@ -23,6 +25,18 @@ pub enum AsOf {
     /// The snapshot that a tag or branch names. Where neither has the name and it is a number, the
     /// snapshot with that id.
     Ref(String),
+}
+
+impl FromStr for AsOf {
+    type Err = Infallible;
+
+    /// Reads what people type: a time in RFC 3339, or else a tag, a branch or a snapshot's id.
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        Ok(match DateTime::parse_from_rfc3339(text) {
+            Ok(time) => Self::Timestamp(time.timestamp_millis()),
+            Err(_) => Self::Ref(text.to_string()),
+        })
+    }
 }
 
 impl fmt::Display for AsOf {
@@ -129,7 +143,7 @@ fn ref_names(metadata: &TableMetadata) -> Result<Vec<String>> {
 }
 
 /// A moment in RFC 3339, UTC, with milliseconds; a moment that no calendar holds as its number.
-fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     match DateTime::from_timestamp_millis(ms) {
         Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),
         None => format!("{ms} ms"),

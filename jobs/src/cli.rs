@@ -152,10 +152,36 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ID")]
         snapshot: i64,
     },
+    /// Compare two snapshots of a table: rows inserted, updated and deleted
+    #[command(after_help = DIFF_HELP)]
+    Diff {
+        /// The table, as NAMESPACE.TABLE
+        table: String,
+        /// What changed: a snapshot's id, a tag, a branch, or a time such as 2024-05-01T00:00:00Z
+        #[arg(long, value_name = "STATE")]
+        from: String,
+        /// What it became; likewise
+        #[arg(long, value_name = "STATE", default_value = "main")]
+        to: String,
+        /// The column, or columns with commas between, that identify a row
+        /// [default: the table's key, if it has one]
+        #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+        key: Vec<String>,
+        /// Print the rows themselves
+        #[arg(long)]
+        rows: bool,
+    },
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,
 }
+
+const DIFF_HELP: &str =
+    "Rows that were only written into other files, such as by a compaction, are no change.
+
+Examples:
+  northstar diff bronze.patient --from 4821 --to month-close
+  northstar diff bronze.patient --from 2024-05-01T00:00:00Z --key patient_id --rows";
 
 const SQL_HELP: &str = "Examples:
   northstar sql \"SELECT count(*) FROM bronze.lab_result\"

@@ -130,6 +130,14 @@ impl Printer {
         }
     }
 
+    /// More rows of a query, after those of [`Printer::batches`], in CSV or JSON.
+    pub(crate) fn more(&self, batch: &RecordBatch) -> Result<()> {
+        match self.output {
+            Output::Json => self.json(std::slice::from_ref(batch)),
+            _ => self.csv(std::iter::empty(), &texts(batch, "")?),
+        }
+    }
+
     fn csv(&self, header: impl Iterator<Item = String>, rows: &[Vec<String>]) -> Result<()> {
         let quoted = |cell: &String| {
             if cell.contains([',', '"', '\n', '\r']) {

@@ -132,6 +132,7 @@ async fn w3_a_watermark_that_moved_ends_the_statement_at_once() {
         id: Some(id.to_string()),
         summary: [("test.mark".to_string(), to.to_string())].into(),
         expect: Some(("test.mark".to_string(), from.map(str::to_string))),
+        ..StatementCommit::default()
     };
     let other = meeting.place.lake(2).await;
     let theirs = commit("theirs", None, "1");

@@ -136,6 +136,7 @@ pub(crate) async fn merge(lake: &Lake) -> Result<ChangeReport> {
         id: Some(ID.to_string()),
         summary: [(WATERMARK.to_string(), "7".to_string())].into(),
         expect: Some((WATERMARK.to_string(), Some("6".to_string()))),
+        branch: None,
     };
     session(lake).change(MERGE, given, commit).await
 }

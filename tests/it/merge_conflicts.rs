@@ -210,6 +210,7 @@ fn commit(id: &str, watermark: &str, expect: Option<&str>) -> StatementCommit {
         id: Some(id.to_string()),
         summary: [(key.clone(), watermark.to_string())].into(),
         expect: expect.map(|value| (key, Some(value.to_string()))),
+        ..StatementCommit::default()
     }
 }
 

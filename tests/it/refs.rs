@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::DataType;
+use iceberg::spec::DataFile;
 use northstar_catalog::faulty::{Fault, FaultyCatalog};
 use northstar_iceberg::commit::{Altered, CommitRequest, FileChange, Outcome, Validation};
 use northstar_iceberg::refs::{FOREVER_MS, NewRef, RefKind, Retention, TableRef, refs};
@@ -71,16 +72,21 @@ async fn append(
     request: &CommitRequest,
 ) -> Result<Outcome> {
     let table = open(lake).await;
-    let options = small_writes(lab.folder.path());
-    let mut writer = TableWriter::new(lake, &table, "test", options).unwrap();
-    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(batch * 10..batch * 10 + 10));
-    writer.write(RecordBatch::try_from_iter([("n", values)]).unwrap()).unwrap();
     let change = FileChange {
-        added: writer.finish().unwrap().files,
+        added: files(lab, lake, &table, batch),
         branch: branch.map(str::to_string),
         ..FileChange::default()
     };
     lake.commit(&table, &change, request, &Anywhere).await
+}
+
+/// Writes a batch of ten numbers that no snapshot has yet.
+fn files(lab: &Lab, lake: &Lake, table: &LakeTable, batch: i64) -> Vec<DataFile> {
+    let options = small_writes(lab.folder.path());
+    let mut writer = TableWriter::new(lake, table, "test", options).unwrap();
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(batch * 10..batch * 10 + 10));
+    writer.write(RecordBatch::try_from_iter([("n", values)]).unwrap()).unwrap();
+    writer.finish().unwrap().files
 }
 
 /// The snapshots of `main`, oldest first.

@@ -250,6 +250,11 @@ async fn show() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metadata_tables() {
+    script("metadata_tables.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused() {
     script("refused.slt").await;
 }

@@ -86,9 +86,9 @@ impl<'a> Manifests<'a> {
                 self.list.push(file);
                 continue;
             }
-            let manifest = file.load_manifest(&self.lake.file_io()).await.map_err(|error| {
-                damaged("a manifest", &file.manifest_path, self.head.name(), error)
-            })?;
+            let manifest = self.head.manifests().load(&self.lake.file_io(), &file).await;
+            let manifest =
+                manifest.map_err(|error| error.with_context("table", self.head.name()))?;
             let goes = |entry: &ManifestEntryRef| goes(entry, removed);
             let hits = manifest.entries().iter().filter(|entry| goes(entry));
             let named = hits.clone().filter(|entry| removed.contains(entry.file_path()));

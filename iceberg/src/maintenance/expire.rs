@@ -10,6 +10,7 @@ use super::garbage::{expired, garbage};
 use super::removal::{Doomed, Removed, remove};
 use crate::access::Access;
 use crate::commit::Altered;
+use crate::refs::note_keys;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, TableName};
 
 /// What expiry would do.
@@ -33,7 +34,7 @@ pub struct ExpireReport {
     pub removed: Removed,
 }
 
-/// What [`expire`] would do now. Nothing changes.
+/// What [`expire()`] would do now. Nothing changes.
 ///
 /// # Errors
 /// As [`ExpiryPlan::of`]; `Damaged` for a manifest that cannot be read; storage errors.
@@ -117,7 +118,9 @@ fn without(builder: TableMetadataBuilder, plan: &ExpiryPlan) -> Result<TableMeta
     for id in &plan.snapshots {
         builder = builder.remove_statistics(*id).remove_partition_statistics(*id);
     }
-    builder = builder.remove_properties(&plan.stale_bases).map_err(unfit)?;
+    let notes = plan.refs.iter().flat_map(|name| note_keys(name));
+    let gone: Vec<String> = plan.stale_bases.iter().cloned().chain(notes).collect();
+    builder = builder.remove_properties(&gone).map_err(unfit)?;
     builder.set_properties(plan.bases.clone().into_iter().collect()).map_err(unfit)
 }
 

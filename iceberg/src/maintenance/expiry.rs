@@ -8,7 +8,7 @@ use iceberg::spec::{MAIN_BRANCH, SnapshotReference, SnapshotRetention, TableMeta
 
 use super::DAY_MS;
 use super::base::{bases, stale_bases};
-use super::refs::refs;
+use crate::refs::references;
 use crate::{Error, ErrorKind, Result};
 
 const MAX_AGE: &str = "history.expire.max-snapshot-age-ms";
@@ -58,7 +58,7 @@ impl ExpiryPlan {
         let mut stays: HashSet<i64> = metadata.current_snapshot_id().into_iter().collect();
         let mut on_branch: HashSet<i64> = HashSet::new();
         let mut main = SnapshotRetention::branch(None, None, None);
-        for (name, reference) in refs(metadata)? {
+        for (name, reference) in references(metadata)? {
             if name != MAIN_BRANCH && limits.has_outlived(metadata, &reference) {
                 plan.refs.push(name);
                 continue;

@@ -6,7 +6,7 @@ use iceberg::spec::{MAIN_BRANCH, ManifestFile};
 
 use super::DAY_MS;
 use super::reading::{by_age, each_manifest, manifest_list};
-use super::refs::refs;
+use crate::refs::references;
 use crate::{Lake, LakeTable, Result};
 
 /// Up to these ages, in days, history is told apart.
@@ -141,7 +141,7 @@ fn roles(table: &LakeTable) -> Result<Roles> {
     let metadata = table.metadata();
     let mut tags = Vec::new();
     let mut heads = vec![MAIN_BRANCH.to_string()];
-    for (name, reference) in refs(metadata)? {
+    for (name, reference) in references(metadata)? {
         match reference.is_branch() {
             true => heads.push(name),
             false => tags.push((name, reference.snapshot_id)),

@@ -5,9 +5,9 @@
 //!
 //! | job | plan | apply | what holds |
 //! | --- | --- | --- | --- |
-//! | small files and position deletes become few files | [`CompactionPlan`] | [`compact`] | C1 |
+//! | small files and position deletes become few files | [`CompactionPlan`] | [`compact()`] | C1 |
 //! | small manifests become few | [`ManifestPlan`] | [`rewrite_manifests`] | no data file is touched |
-//! | old snapshots go, and files that only they hold | [`ExpiryPlan`] | [`expire`] | C2 |
+//! | old snapshots go, and files that only they hold | [`ExpiryPlan`] | [`expire()`] | C2 |
 //! | files that nothing refers to go | [`OrphanPlan`] | [`OrphanPlan::apply`] | none that is referred to |
 //! | what history and tags cost | [`Holdings`] | | |
 //!
@@ -31,7 +31,6 @@ mod holdings;
 mod manifests;
 mod orphans;
 mod reading;
-mod refs;
 mod removal;
 
 pub(crate) use base::base_key;

@@ -28,12 +28,13 @@ pub(super) struct StillTrue<'a, 'b> {
 #[async_trait]
 impl Validation for StillTrue<'_, '_> {
     async fn conflict(&self, head: &LakeTable) -> Result<Option<String>> {
-        let planned_on = self.base.metadata().current_snapshot_id();
-        let ancestors = || head.ancestors().map(|snapshot| Some(snapshot.snapshot_id()));
+        let branch = &self.run.branch;
+        let planned_on = self.base.head_of(branch).map(|snapshot| snapshot.snapshot_id());
+        let ancestors = || head.ancestors_on(branch).map(|snapshot| Some(snapshot.snapshot_id()));
         if planned_on.is_some() && !ancestors().any(|id| id == planned_on) {
             return Ok(Some("it was set back to an earlier snapshot".to_string()));
         }
-        let (base, now) = (provider(self.base)?, provider(head)?);
+        let (base, now) = (provider(self.base, branch)?, provider(head, branch)?);
         let (before, after) = (base.live_rows().await?, now.live_rows().await?);
         if before == after {
             return Ok(None);

@@ -22,6 +22,8 @@ use super::run::{provider, table_name};
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::target::Target;
+use iceberg::spec::MAIN_BRANCH;
+
 use crate::commit::{CommitRequest, FileChange, Outcome};
 use crate::sql::{Parsed, from_datafusion};
 use crate::write::Written;
@@ -57,7 +59,7 @@ pub(super) async fn insert(
     let default = session.sql.default_namespace();
     let reads_target = times_read(&query, &name, &default) > 0;
     if reads_target {
-        given.insert(name.clone(), Arc::new(provider(&base)?));
+        given.insert(name.clone(), Arc::new(provider(&base, MAIN_BRANCH)?));
     }
     let (planning, query) = planned(session, parsed.with_query(query), given).await?;
     let verb = if overwrite { "INSERT OVERWRITE" } else { "INSERT" };
@@ -99,7 +101,7 @@ impl Round for Insert<'_> {
         request: &CommitRequest,
         report: &mut ChangeReport,
     ) -> Result<Outcome> {
-        let table = provider(base)?;
+        let table = provider(base, MAIN_BRANCH)?;
         let target = Target {
             name: self.name.clone(),
             alias: self.name.table().to_string(),
@@ -206,7 +208,7 @@ impl Round for Truncate<'_> {
         request: &CommitRequest,
         report: &mut ChangeReport,
     ) -> Result<Outcome> {
-        let removed = provider(base)?.live_paths().await?;
+        let removed = provider(base, MAIN_BRANCH)?.live_paths().await?;
         let part = Part::all();
         let validation = Unchanged { files: part.files(base).await?, part };
         report.deleted_rows = validation.files.values().sum();

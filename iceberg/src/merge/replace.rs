@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use iceberg::spec::Struct;
+use iceberg::spec::{MAIN_BRANCH, Struct};
 
 use super::run::provider;
 use crate::commit::Validation;
@@ -39,11 +39,11 @@ impl Part {
     /// `Unsupported` if rows stand in files of another partition spec: which of these partitions
     /// they would fall into is not known. As a scan.
     pub(super) async fn files(&self, table: &LakeTable) -> Result<HashMap<String, u64>> {
-        let rows = provider(table)?.live_rows().await?;
+        let rows = provider(table, MAIN_BRANCH)?.live_rows().await?;
         let Some(partitions) = &self.partitions else { return Ok(rows) };
         let metadata = table.metadata();
         let mut files = HashMap::new();
-        for file in provider(table)?.file_deletes().await? {
+        for file in provider(table, MAIN_BRANCH)?.file_deletes().await? {
             let file = file.deletes;
             if file.spec_id != metadata.default_partition_spec_id() {
                 return Err(Error::new(

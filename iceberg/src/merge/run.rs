@@ -25,8 +25,9 @@ use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
 use super::target::{Source, Target, alias_of, normal, parts};
-use crate::commit::{Backoff, CommitRequest, Outcome, lasting_conflict};
+use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, lasting_conflict};
 use crate::observer::Event;
+use crate::refs::{RefKind, require};
 use crate::scan::IcebergTable;
 use crate::sql::{CATALOG, Parsed};
 use crate::table::{RowLevelMode, WriteProperties};
@@ -43,6 +44,8 @@ pub(super) struct Run<'a> {
     /// Whether the source itself reads the table, and so is another one after each change of it.
     source_reads_all: bool,
     pub(super) planning: Mutex<Planning<'a>>,
+    /// The branch that is changed.
+    pub(super) branch: String,
     name: TableName,
     /// The table as this round reads it.
     base: LakeTable,
@@ -56,13 +59,15 @@ impl<'a> Run<'a> {
         parsed: Parsed,
         mut given: HashMap<TableName, Arc<dyn TableProvider>>,
         request: CommitRequest,
+        branch: String,
     ) -> Result<Self> {
         let statement = RowStatement::read(&parsed.statement)?
             .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
         let name = table_name(session, &statement.target)?;
         let base = session.lake.open_table(&name, &session.access).await?;
+        let base = base.with_manifests(Arc::clone(&session.manifests));
         base.check_writable()?;
-        given.insert(name.clone(), Arc::new(provider(&base)?));
+        given.insert(name.clone(), Arc::new(provider(&base, &branch)?));
         let prepared = session.sql.prepare(parsed, given).await?;
         // With its version clauses numbered, the statement is another one.
         let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
@@ -86,6 +91,7 @@ impl<'a> Run<'a> {
             reads_all,
             source_reads_all,
             planning,
+            branch,
             name,
             base,
             report,
@@ -94,7 +100,9 @@ impl<'a> Run<'a> {
 
     /// Runs the statement.
     pub(super) async fn finish(mut self) -> Result<ChangeReport> {
-        if let Some(snapshot_id) = self.base.snapshot_of_commit(&self.request.commit_id) {
+        if let Some(snapshot_id) =
+            self.base.snapshot_of_commit_on(&self.branch, &self.request.commit_id)
+        {
             self.report.snapshot_id = Some(snapshot_id);
             self.report.already_committed = true;
             return Ok(self.report);
@@ -123,14 +131,14 @@ impl<'a> Run<'a> {
     /// Makes the table as it is now the one that is changed, whatever its schema is by now.
     async fn take_up(&mut self) -> Result<()> {
         let head = self.session.lake.reload(&self.base).await?;
-        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request, MAIN_BRANCH) {
-            let snapshot_id = head.metadata().current_snapshot_id();
+        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request, &self.branch) {
+            let snapshot_id = head.head_of(&self.branch).map(|snapshot| snapshot.snapshot_id());
             Outcome::Conflicted { snapshot_id, reason }.settled()?;
         }
         head.check_writable()?;
         self.base = head;
         if self.source_reads_all {
-            let table = provider(&self.base)?;
+            let table = provider(&self.base, &self.branch)?;
             self.planning.get_mut().set_target(&self.name, table)?;
             self.keep_source().await?;
         }
@@ -166,7 +174,7 @@ impl<'a> Run<'a> {
     /// Finds, writes and tries to commit, on the table as it is in `base`.
     async fn round(&mut self) -> Result<Outcome> {
         let target = self.target()?;
-        let table = provider(&self.base)?;
+        let table = provider(&self.base, &self.branch)?;
         let (pairs, inserts) = {
             let mut planning = self.planning.lock().await;
             planning.set_target(&self.name, table.clone())?;
@@ -205,7 +213,7 @@ impl<'a> Run<'a> {
     }
 
     async fn commit(&self, target: &Target, applied: Applied, found: Found) -> Result<Outcome> {
-        let change = applied.change();
+        let change = FileChange { branch: Some(self.branch.clone()), ..applied.change() };
         let validation =
             StillTrue { run: self, base: &self.base, target, matched: found.matched() };
         let request = CommitRequest { summary: self.summary(), ..self.request.clone() };
@@ -229,7 +237,7 @@ impl<'a> Run<'a> {
     }
 
     fn target(&self) -> Result<Target> {
-        let columns = Arc::clone(provider(&self.base)?.columns());
+        let columns = Arc::clone(provider(&self.base, &self.branch)?.columns());
         Ok(Target { name: self.name.clone(), alias: alias_of(&self.statement), columns })
     }
 
@@ -291,9 +299,18 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The current snapshot of a table, for queries.
-pub(super) fn provider(table: &LakeTable) -> Result<IcebergTable> {
-    IcebergTable::try_new(table.inner().clone(), None)
+/// The head of a branch, for queries. A branch has the table's current schema, as what is committed
+/// to it has.
+pub(super) fn provider(table: &LakeTable, branch: &str) -> Result<IcebergTable> {
+    let inner = table.inner().clone();
+    let head = if branch == MAIN_BRANCH {
+        IcebergTable::try_new(inner, None)?
+    } else {
+        let head = require(table, RefKind::Branch, branch)?.snapshot_id;
+        let schema = Arc::clone(table.metadata().current_schema());
+        IcebergTable::try_new(inner, Some(head))?.with_schema(schema)?
+    };
+    Ok(head.with_cache(Arc::clone(table.manifests())))
 }
 
 /// The table that a statement names.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
+use iceberg::spec::MAIN_BRANCH;
 
 use super::define::Defined;
 use super::insert;
@@ -17,9 +18,10 @@ use super::statement::RowStatement;
 use crate::access::Access;
 use crate::commit::{CommitRequest, RunContext};
 use crate::engine::Engine;
+use crate::scan::ManifestCache;
 use crate::sql::{LakeTables, SqlOptions, SqlSession};
 use crate::write::WriteOptions;
-use crate::{Lake, Result, TableName};
+use crate::{Error, ErrorKind, Lake, Result, TableName};
 
 /// How statements that change rows use the machine.
 #[derive(Debug, Clone)]
@@ -50,6 +52,9 @@ pub struct StatementCommit {
     pub summary: BTreeMap<String, String>,
     /// See [`CommitRequest::expect`].
     pub expect: Option<(String, Option<String>)>,
+    /// The branch that is read as the target and committed to, which must be there; `main` if none is
+    /// given. Other tables are read as they are.
+    pub branch: Option<String>,
 }
 
 /// Runs SQL over the tables of a lake: queries, statements that change rows, and definitions.
@@ -61,6 +66,7 @@ pub struct LakeSession {
     pub(crate) run: RunContext,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) options: ChangeOptions,
+    pub(crate) manifests: Arc<ManifestCache>,
 }
 
 impl LakeSession {
@@ -76,22 +82,29 @@ impl LakeSession {
         engine: Arc<dyn Engine>,
         options: ChangeOptions,
     ) -> Result<Self> {
-        let tables = Arc::new(LakeTables::new(lake.clone(), access.clone()));
-        let sql = SqlSession::new(sql, tables)?;
-        Ok(Self { sql, lake, access, run, engine, options })
+        let tables = LakeTables::new(lake.clone(), access.clone());
+        let manifests = Arc::clone(tables.manifests());
+        let sql = SqlSession::new(sql, Arc::new(tables))?;
+        Ok(Self { sql, lake, access, run, engine, options, manifests })
     }
 
     /// The same session, planning with the settings and rules of `state`, such as a cluster's.
     #[must_use]
     pub fn with_state(self, state: SessionStateBuilder) -> Self {
-        let tables = Arc::new(LakeTables::new(self.lake.clone(), self.access.clone()));
-        Self { sql: SqlSession::with_state(state, tables), ..self }
+        let tables = LakeTables::new(self.lake.clone(), self.access.clone())
+            .with_manifests(Arc::clone(&self.manifests));
+        Self { sql: SqlSession::with_state(state, Arc::new(tables)), ..self }
     }
 
     /// The same session on another engine.
     #[must_use]
     pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
         Self { engine, ..self }
+    }
+
+    /// The manifests that the session's statements have read.
+    pub fn manifests(&self) -> &Arc<ManifestCache> {
+        &self.manifests
     }
 
     /// The session's queries alone.
@@ -127,7 +140,8 @@ impl LakeSession {
     /// done again on top of them.
     ///
     /// # Errors
-    /// `InvalidInput` for mistakes in the statement; `InvalidData` if a row would be changed twice
+    /// `InvalidInput` for mistakes in the statement; `NotFound` for a branch that is not there;
+    /// `InvalidData` if a row would be changed twice
     /// (M1) or a required column were NULL; `Unsupported` for what cannot be honoured; `Conflict`
     /// if other writers keep coming first; `CommitUnknown` if a reply was lost for good; storage
     /// errors. Nothing has changed in any of them but `CommitUnknown`.
@@ -144,12 +158,21 @@ impl LakeSession {
             summary: commit.summary,
             expect: commit.expect,
         };
-        if let Some(statement) = InsertStatement::read(&parsed.statement)? {
+        let inserted = InsertStatement::read(&parsed.statement)?;
+        let truncate = truncated(&parsed.statement)?;
+        if commit.branch.is_some() && (inserted.is_some() || truncate.is_some()) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "INSERT and TRUNCATE go to main; commit to a branch with MERGE, UPDATE or DELETE",
+            ));
+        }
+        if let Some(statement) = inserted {
             return Box::pin(insert::insert(self, &parsed, statement, given, &request)).await;
         }
-        if let Some(target) = truncated(&parsed.statement)? {
+        if let Some(target) = truncate {
             return Box::pin(insert::truncate(self, &target, &request)).await;
         }
-        Box::pin(Run::start(self, parsed, given, request).await?.finish()).await
+        let branch = commit.branch.unwrap_or_else(|| MAIN_BRANCH.to_string());
+        Box::pin(Run::start(self, parsed, given, request, branch).await?.finish()).await
     }
 }

@@ -189,7 +189,7 @@ pub(super) fn find(metadata: &TableMetadata, name: &str) -> Result<Option<TableR
 ///
 /// # Errors
 /// `NotFound`, naming those that there are; `InvalidInput` for a ref of the other kind.
-pub(super) fn require(table: &LakeTable, kind: RefKind, name: &str) -> Result<TableRef> {
+pub(crate) fn require(table: &LakeTable, kind: RefKind, name: &str) -> Result<TableRef> {
     if let Some(found) = find(table.metadata(), name)? {
         check_kind(&found, kind)?;
         return Ok(found);

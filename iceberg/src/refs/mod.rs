@@ -31,6 +31,7 @@ mod retention;
 mod rollback;
 mod version;
 
+pub(crate) use define::require;
 pub(crate) use list::is_tag;
 
 pub use define::NewRef;

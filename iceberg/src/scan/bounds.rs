@@ -9,7 +9,7 @@ const UUID_HIGH_BITS: u32 = 64;
 
 /// An Iceberg value as a value of a column's present type; a narrower type of an earlier schema is
 /// widened. `None` if the two do not fit, which is to be read as "not known".
-pub(super) fn scalar(literal: &PrimitiveLiteral, target: &DataType) -> Option<ScalarValue> {
+pub(crate) fn scalar(literal: &PrimitiveLiteral, target: &DataType) -> Option<ScalarValue> {
     Some(match (literal, target) {
         (PrimitiveLiteral::Boolean(v), DataType::Boolean) => ScalarValue::Boolean(Some(*v)),
         (PrimitiveLiteral::Int(v), DataType::Int32) => ScalarValue::Int32(Some(*v)),

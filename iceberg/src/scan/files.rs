@@ -8,11 +8,12 @@ use datafusion::common::runtime::SpawnedTask;
 use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::io::FileIO;
 use iceberg::spec::{
-    DataContentType, DataFile, DataFileFormat, Manifest, ManifestContentType, ManifestEntryRef,
-    ManifestFile, PartitionSpecRef, SnapshotRef, Transform,
+    DataContentType, DataFile, DataFileFormat, ManifestContentType, ManifestEntryRef, ManifestFile,
+    PartitionSpecRef, SnapshotRef, Transform,
 };
 use iceberg::table::Table;
 
+use super::manifest_cache::ManifestCache;
 use crate::{Error, ErrorKind, Result};
 
 /// How many manifests or delete files are read at a time.
@@ -52,7 +53,7 @@ pub(super) struct LiveFiles {
 /// # Errors
 /// `Damaged` for a manifest list that cannot be read; `Unsupported` for partition transforms that
 /// this version does not know.
-pub(super) async fn manifests(table: &Table, snapshot: &SnapshotRef) -> Result<Vec<ManifestFile>> {
+pub(crate) async fn manifests(table: &Table, snapshot: &SnapshotRef) -> Result<Vec<ManifestFile>> {
     let path = snapshot.manifest_list();
     let loaded = table.manifest_list_reader(snapshot).load().await;
     let list = match loaded {
@@ -75,7 +76,7 @@ pub(super) async fn manifests(table: &Table, snapshot: &SnapshotRef) -> Result<V
 ///
 /// # Errors
 /// `Damaged` if the metadata does not list it.
-pub(super) fn spec_of(table: &Table, spec_id: i32) -> Result<&PartitionSpecRef> {
+pub(crate) fn spec_of(table: &Table, spec_id: i32) -> Result<&PartitionSpecRef> {
     table.metadata().partition_spec_by_id(spec_id).ok_or_else(|| {
         Error::new(ErrorKind::Damaged, "a manifest names a partition spec that is not there")
             .with_context("spec", spec_id)
@@ -92,6 +93,7 @@ pub(super) async fn live_files(
     table: &Table,
     manifests: Vec<ManifestFile>,
     keep: &[bool],
+    cache: &Arc<ManifestCache>,
 ) -> Result<LiveFiles> {
     let mut files = LiveFiles::default();
     let mut wanted = Vec::new();
@@ -107,9 +109,10 @@ pub(super) async fn live_files(
     let file_io = table.file_io();
     let mut loaded = stream::iter(wanted)
         .map(|(spec, file)| {
-            let file_io = file_io.clone();
-            let load =
-                SpawnedTask::spawn(async move { load(&file_io, &file).await.map(|m| (m, file)) });
+            let (file_io, cache) = (file_io.clone(), Arc::clone(cache));
+            let load = SpawnedTask::spawn(async move {
+                cache.load(&file_io, &file).await.map(|manifest| (manifest, file))
+            });
             async move {
                 let (manifest, file) = load.join().await.map_err(stopped)??;
                 Ok::<_, Error>((spec, manifest, file))
@@ -133,15 +136,6 @@ pub(super) async fn live_files(
         }
     }
     Ok(files)
-}
-
-/// Reads one manifest. A manifest never changes: what it holds could be kept across scans, by its
-/// path, here.
-async fn load(file_io: &FileIO, file: &ManifestFile) -> Result<Manifest> {
-    match file.load_manifest(file_io).await {
-        Ok(manifest) => Ok(manifest),
-        Err(error) => Err(unreadable(error, file_io, &file.manifest_path, "manifest").await),
-    }
 }
 
 fn check_data_file(file: &DataFile) -> Result<()> {

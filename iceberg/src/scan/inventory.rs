@@ -1,6 +1,7 @@
 //! What a snapshot holds, file by file: what maintenance plans on, before any row is read.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use iceberg::spec::{DataFile, ManifestEntryRef, PartitionSpecRef, SnapshotRef};
 use iceberg::table::Table;
@@ -9,6 +10,7 @@ use roaring::RoaringTreemap;
 use super::deletes::{position_deletes, reached};
 use super::equality::equality_deletes;
 use super::files::{live_files, manifests};
+use super::manifest_cache::ManifestCache;
 use crate::Result;
 use crate::table::schema::arrow_schema;
 
@@ -55,10 +57,11 @@ pub(super) async fn inventory(
     table: &Table,
     snapshot: &SnapshotRef,
     only: Option<&HashSet<String>>,
+    cache: &Arc<ManifestCache>,
 ) -> Result<Inventory> {
     let manifests = manifests(table, snapshot).await?;
     let keep = vec![true; manifests.len()];
-    let mut live = live_files(table, manifests, &keep).await?;
+    let mut live = live_files(table, manifests, &keep, cache).await?;
     if let Some(only) = only {
         live.data.retain(|file| only.contains(file.data().file_path()));
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! provider  a table at a snapshot: the entry
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
+//!  │  ╰ manifest_cache  each manifest is read once
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
 //!  ├ deletes    position-delete files ─▶ rows to leave out
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
@@ -27,6 +28,7 @@ mod deletes;
 mod equality;
 mod files;
 mod inventory;
+mod manifest_cache;
 mod open;
 mod partition;
 mod provider;
@@ -39,11 +41,14 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use bounds::scalar;
 pub(crate) use deletes::only_data_file;
+pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
 pub(crate) use partition::{comparable, widened};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
+pub use manifest_cache::ManifestCache;
 pub use provider::IcebergTable;
 pub use prune::Pruning;
 pub use slice::FileSlice;

@@ -24,6 +24,7 @@ use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
 use super::files::{LiveFile, live_files, manifests};
 use super::inventory::{Inventory, inventory};
+use super::manifest_cache::ManifestCache;
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
@@ -46,6 +47,7 @@ pub struct IcebergTable {
     schema: SchemaRef,
     /// The only files to be read, by path; all if there are none.
     only: Option<Arc<HashSet<String>>>,
+    cache: Arc<ManifestCache>,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -103,7 +105,26 @@ impl IcebergTable {
         let columns = arrow_schema(&iceberg).map_err(in_table)?;
         let store = store_url(metadata.location()).map_err(in_table)?;
         let schema = Arc::clone(&columns);
-        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None })
+        let cache = Arc::new(ManifestCache::new(0));
+        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None, cache })
+    }
+
+    /// The same table, whose manifests are looked for in `cache` first.
+    #[must_use]
+    pub fn with_cache(self, cache: Arc<ManifestCache>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// The same rows under another schema of the table, with the columns that this one has, by
+    /// field id. A column that came later is NULL.
+    ///
+    /// # Errors
+    /// `Unsupported` for nested columns.
+    pub fn with_schema(self, iceberg: Arc<Schema>) -> Result<Self> {
+        let columns = arrow_schema(&iceberg)
+            .map_err(|error| error.with_context("table", self.table.identifier()))?;
+        let schema = Arc::clone(&columns);
+        Ok(Self { iceberg, columns, schema, ..self })
     }
 
     /// Shows each row's address behind the table's columns: `_file` and `_pos`.
@@ -136,9 +157,23 @@ impl IcebergTable {
     /// # Errors
     /// As a scan.
     pub async fn live_rows(&self) -> Result<HashMap<String, u64>> {
+        let slices = self.slices().await?;
+        Ok(slices.into_iter().map(|(path, slice)| (path, slice.live_rows())).collect())
+    }
+
+    /// The data files that hold a live row, by path, each with its deleted positions.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub async fn slices(&self) -> Result<HashMap<String, Arc<FileSlice>>> {
         let selected = self.select(None).await?;
         let slices = selected.files.into_iter().map(|file| file.slice);
-        Ok(slices.map(|slice| (slice.path.clone(), slice.live_rows())).collect())
+        Ok(slices.map(|slice| (slice.path.clone(), slice)).collect())
+    }
+
+    /// The schema that is read, as Iceberg has it.
+    pub fn iceberg_schema(&self) -> &Arc<Schema> {
+        &self.iceberg
     }
 
     /// Each data file with its deleted rows, its partition in the types that columns have now.
@@ -179,7 +214,7 @@ impl IcebergTable {
         let Some(snapshot) = &self.snapshot else { return Ok(HashSet::new()) };
         let manifests = manifests(&self.table, snapshot).await?;
         let keep = vec![true; manifests.len()];
-        let live = live_files(&self.table, manifests, &keep).await?;
+        let live = live_files(&self.table, manifests, &keep, &self.cache).await?;
         let files = live.data.iter().chain(&live.deletes);
         Ok(files.map(|file| file.data().file_path().to_string()).collect())
     }
@@ -190,7 +225,9 @@ impl IcebergTable {
     /// As a scan.
     pub(crate) async fn inventory(&self) -> Result<Inventory> {
         match &self.snapshot {
-            Some(snapshot) => inventory(&self.table, snapshot, self.only.as_deref()).await,
+            Some(snapshot) => {
+                inventory(&self.table, snapshot, self.only.as_deref(), &self.cache).await
+            }
             None => Ok(Inventory::default()),
         }
     }
@@ -218,7 +255,7 @@ impl IcebergTable {
             }),
             None => vec![true; manifests.len()],
         };
-        let live = live_files(&self.table, manifests, &keep).await?;
+        let live = live_files(&self.table, manifests, &keep, &self.cache).await?;
         let own_deletes = live.deletes.iter().filter_map(|delete| {
             let about = only_data_file(delete.data())?;
             Some((about, delete.data().file_path().to_string()))

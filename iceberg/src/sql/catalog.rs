@@ -12,6 +12,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::TableType;
 use northstar_catalog::{ErrorKind, TableName};
 
+use super::relation::Relation;
 use super::{CATALOG, TableSource};
 use crate::travel::AsOf;
 
@@ -25,7 +26,7 @@ impl StatementCatalogs {
     /// The `tables` that the statement reads as of now, and the `listed` names (namespace to
     /// tables), which are loaded from `source` when their columns are asked for.
     pub(super) fn new(
-        tables: HashMap<TableName, Arc<dyn TableProvider>>,
+        tables: HashMap<Relation, Arc<dyn TableProvider>>,
         listed: BTreeMap<String, Vec<String>>,
         source: &Arc<dyn TableSource>,
     ) -> Self {
@@ -43,7 +44,7 @@ impl StatementCatalogs {
         for (name, provider) in tables {
             let namespace = name.namespace();
             let entry = schemas.entry(namespace.to_owned()).or_insert_with(|| schema(namespace));
-            entry.tables.insert(name.table().to_owned(), provider);
+            entry.tables.insert(name.within_namespace(), provider);
         }
         let schemas = schemas.into_iter().map(|(name, schema)| (name, Arc::new(schema)));
         Self { catalog: Arc::new(StatementCatalog { schemas: schemas.collect() }) }

@@ -12,6 +12,7 @@ use northstar_catalog::{Error, ErrorKind, Result, TableName};
 
 use super::clause::{self, Clause};
 use super::planner::Versioned;
+use super::relation::Relation;
 use super::{CATALOG, TableSource, from_datafusion};
 use crate::travel::AsOf;
 
@@ -23,13 +24,13 @@ pub(super) async fn versions(
 ) -> Result<Vec<Versioned>> {
     let mut wanted = Vec::with_capacity(clauses.len());
     for clause in clauses {
-        wanted.push((table_name(&resolved(state, clause.table))?, clause.as_of));
+        wanted.push((relation(&resolved(state, clause.table))?, clause.as_of));
     }
     let mut distinct = wanted.clone();
     distinct.sort_by_cached_key(|(table, as_of)| (table.to_string(), as_of.to_string()));
     distinct.dedup();
     let providers = try_join_all(distinct.into_iter().map(|key| async move {
-        let provider = source.provider(&key.0, &key.1).await?;
+        let provider = key.0.provider(source, &key.1).await?;
         Ok::<_, Error>((key, provider))
     }))
     .await?;
@@ -50,9 +51,10 @@ pub(super) async fn present(
 ) -> Result<Present> {
     let references =
         state.resolve_table_references(&clause::unversioned(statement)).map_err(from_datafusion)?;
-    let mut present = Present { tables: given, ..Present::default() };
+    let given = given.into_iter().map(|(name, provider)| (Relation::from(name), provider));
+    let mut present = Present { tables: given.collect(), ..Present::default() };
     // Several references may be one table: `lab` and `bronze.lab`.
-    let mut names: BTreeMap<TableName, ResolvedTableReference> = BTreeMap::new();
+    let mut names: BTreeMap<Relation, ResolvedTableReference> = BTreeMap::new();
     for reference in references {
         let reference = resolved(state, reference);
         if reference.schema.as_ref() == "information_schema" {
@@ -61,7 +63,7 @@ pub(super) async fn present(
             }
             continue;
         }
-        match table_name(&reference) {
+        match relation(&reference) {
             Ok(name) if present.tables.contains_key(&name) => {}
             Ok(name) => {
                 names.insert(name, reference);
@@ -69,7 +71,7 @@ pub(super) async fn present(
             Err(error) => present.missing.add(&reference, error),
         }
     }
-    let loads = names.keys().map(|name| source.provider(name, &AsOf::Current));
+    let loads = names.keys().map(|name| name.provider(source, &AsOf::Current));
     let loaded = join_all(loads).await;
     for ((name, reference), provider) in names.into_iter().zip(loaded) {
         match provider {
@@ -94,7 +96,7 @@ async fn list(source: &dyn TableSource) -> Result<BTreeMap<String, Vec<String>>>
 /// What a statement reads as of now.
 #[derive(Default)]
 pub(super) struct Present {
-    pub(super) tables: HashMap<TableName, Arc<dyn TableProvider>>,
+    pub(super) tables: HashMap<Relation, Arc<dyn TableProvider>>,
     pub(super) listed: BTreeMap<String, Vec<String>>,
     pub(super) missing: Missing,
 }
@@ -123,7 +125,7 @@ fn resolved(state: &SessionState, reference: TableReference) -> ResolvedTableRef
     reference.resolve(&catalog.default_catalog, &catalog.default_schema)
 }
 
-fn table_name(reference: &ResolvedTableReference) -> Result<TableName> {
+fn relation(reference: &ResolvedTableReference) -> Result<Relation> {
     if reference.catalog.as_ref() != CATALOG {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -136,5 +138,5 @@ fn table_name(reference: &ResolvedTableReference) -> Result<TableName> {
             format!("`{}` is not a table's full name; write NAMESPACE.TABLE", reference.table),
         ));
     }
-    TableName::new(reference.schema.as_ref(), reference.table.as_ref())
+    Relation::new(&reference.schema, &reference.table)
 }

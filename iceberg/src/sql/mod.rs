@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `source` | [`TableSource`]: what a session reads from |
 //! | `session` | [`SqlSession`]: a statement's way from text to plan; `options` are its settings |
+//! | `relation` | a table, or what its metadata says: `"table$files"` |
 //! | `lookup` | which tables a statement reads, each asked for once |
 //! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` what the grammar lacks |
 //! | `define` | `CREATE`, `DROP` and `ALTER`, which have a grammar of their own |
@@ -34,6 +35,7 @@ mod moment;
 mod options;
 mod parse;
 mod planner;
+mod relation;
 mod rewrite;
 mod session;
 mod source;

@@ -12,15 +12,16 @@ use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
 use datafusion::sql::sqlparser::ast::TableFactor;
-use northstar_catalog::{Error, ErrorKind, Result, TableName};
+use northstar_catalog::{Error, ErrorKind, Result};
 
 use super::clause::numbered;
+use super::relation::Relation;
 use crate::travel::AsOf;
 
 /// The provider that a version clause came to.
 #[derive(Debug)]
 pub(super) struct Versioned {
-    pub(super) table: TableName,
+    pub(super) table: Relation,
     pub(super) as_of: AsOf,
     pub(super) provider: Arc<dyn TableProvider>,
 }
@@ -77,7 +78,7 @@ impl VersionPlanner {
         // columns back the name that the statement knows.
         let scan = TableReference::partial(
             version.table.namespace(),
-            format!("{} {}", version.table.table(), version.as_of),
+            format!("{} {}", version.table.within_namespace(), version.as_of),
         );
         let source = provider_as_source(Arc::clone(&version.provider));
         let mut plan = LogicalPlanBuilder::scan(scan, source, None)?;

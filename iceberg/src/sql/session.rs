@@ -20,6 +20,7 @@ use super::lookup::Missing;
 use super::options::{SqlOptions, config};
 use super::parse::{Parsed, definition, parse};
 use super::planner::VersionPlanner;
+use super::relation::Relation;
 use super::{TableSource, clause, from_datafusion, lookup, statement};
 
 /// Runs queries over the tables of a [`TableSource`].
@@ -181,7 +182,7 @@ pub(crate) struct Prepared {
     pub(crate) statement: Statement,
     base: SessionState,
     planner: Arc<VersionPlanner>,
-    tables: HashMap<TableName, Arc<dyn TableProvider>>,
+    tables: HashMap<Relation, Arc<dyn TableProvider>>,
     listed: BTreeMap<String, Vec<String>>,
     missing: Missing,
     source: Arc<dyn TableSource>,
@@ -190,7 +191,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Puts a table in the place of the one of that name, or adds it.
     pub(crate) fn set_table(&mut self, name: TableName, provider: Arc<dyn TableProvider>) {
-        self.tables.insert(name, provider);
+        self.tables.insert(name.into(), provider);
     }
 
     /// A state that knows the tables as they are now.

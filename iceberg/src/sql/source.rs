@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
-use northstar_catalog::{Result, TableName};
+use northstar_catalog::{Error, ErrorKind, Result, TableName};
 
+use crate::inspect::MetadataTable;
 use crate::travel::AsOf;
 
 /// Tables by name and version. A session asks for each (table, version) of a statement once.
@@ -24,4 +25,19 @@ pub trait TableSource: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` if there is no such table or version.
     async fn provider(&self, table: &TableName, as_of: &AsOf) -> Result<Arc<dyn TableProvider>>;
+
+    /// What the metadata of a table says, as it was `as_of`: `"table$files"` and its like.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table or version, or the source has no metadata tables;
+    /// `Unsupported` for a version of a metadata table that has none.
+    async fn metadata_table(
+        &self,
+        table: &TableName,
+        kind: MetadataTable,
+        as_of: &AsOf,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let message = format!("`{table}${kind}`: there are no metadata tables here ({as_of})");
+        Err(Error::new(ErrorKind::NotFound, message))
+    }
 }

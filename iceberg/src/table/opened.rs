@@ -1,9 +1,12 @@
 //! A table at the metadata it was opened with.
 
+use std::sync::Arc;
+
 use iceberg::spec::{MAIN_BRANCH, Snapshot, SnapshotRef, TableMetadata};
 use iceberg::table::Table;
 
 use crate::maintenance::base_key;
+use crate::scan::ManifestCache;
 use crate::{Error, ErrorKind, Result, TableName};
 
 /// A table as it stood when it was opened: it does not follow later commits.
@@ -12,11 +15,25 @@ pub struct LakeTable {
     name: TableName,
     metadata_location: String,
     inner: Table,
+    manifests: Arc<ManifestCache>,
 }
 
 impl LakeTable {
     pub(crate) fn new(name: TableName, metadata_location: String, inner: Table) -> Self {
-        Self { name, metadata_location, inner }
+        let manifests = Arc::new(ManifestCache::new(0));
+        Self { name, metadata_location, inner, manifests }
+    }
+
+    /// The same table, whose manifests are looked for among those that were read before. It stays so
+    /// when a commit loads the table anew.
+    #[must_use]
+    pub fn with_manifests(self, manifests: Arc<ManifestCache>) -> Self {
+        Self { manifests, ..self }
+    }
+
+    /// Where its manifests are looked for first.
+    pub fn manifests(&self) -> &Arc<ManifestCache> {
+        &self.manifests
     }
 
     /// The table's full name.

@@ -204,16 +204,20 @@ pub fn texts(
     let fields = spec.fields().iter().zip(kinds.fields()).zip(value.iter());
     Ok(fields
         .map(|((field, kind), value)| {
-            let text = readable(field.transform, value)
-                .unwrap_or_else(|| field.transform.to_human_string(&kind.field_type, value));
+            let period = match value {
+                Some(Literal::Primitive(value)) => readable_period(field.transform, value),
+                _ => None,
+            };
+            let text =
+                period.unwrap_or_else(|| field.transform.to_human_string(&kind.field_type, value));
             (field.name.clone(), text)
         })
         .collect())
 }
 
 /// Periods as people and Java's Iceberg write them: `2024`, `2024-05`, `2024-05-31-23`.
-fn readable(transform: Transform, value: Option<&Literal>) -> Option<String> {
-    let Some(Literal::Primitive(PrimitiveLiteral::Int(value))) = value else { return None };
+pub(crate) fn readable_period(transform: Transform, value: &PrimitiveLiteral) -> Option<String> {
+    let PrimitiveLiteral::Int(value) = value else { return None };
     let year = |months: i32| 1970 + months.div_euclid(12);
     match transform {
         Transform::Year => Some(format!("{:04}", 1970 + value)),

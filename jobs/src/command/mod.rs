@@ -3,6 +3,7 @@
 mod branch;
 mod cherry_pick;
 mod demo;
+mod diff;
 mod generate;
 mod history;
 mod load;
@@ -53,6 +54,10 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::Rollback(rollback) => rollback::run(global, rollback, printer).await,
         Command::CherryPick { table, snapshot } => {
             cherry_pick::run(global, table, *snapshot, printer).await
+        }
+        Command::Diff { table, from, to, key, rows } => {
+            let request = diff::Request { table, from, to, key, rows: *rows };
+            diff::run(global, &request, printer).await
         }
         Command::Tables => tables::run(global, printer).await,
     }

@@ -143,7 +143,7 @@ pub(crate) fn source_definition(
         .filter(|name| contract.phi(name) == Some(Phi::Direct))
         .collect();
     if !phi.is_empty() {
-        table.properties.insert("northstar.phi.direct".into(), phi.join(","));
+        table.properties.insert(properties::PHI_DIRECT.into(), phi.join(","));
     }
     Ok(table)
 }

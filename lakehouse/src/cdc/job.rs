@@ -210,6 +210,7 @@ impl MergeJob<'_> {
                 (FILES_SUMMARY.to_string(), files.len().to_string()),
             ]),
             expect: Some((WATERMARK_SUMMARY.to_string(), before.clone())),
+            ..StatementCommit::default()
         };
         let given = [(statement::staged_name()?, rows.table())].into();
         let sql = statement::merge(target, &id);

@@ -30,6 +30,7 @@ const COMMANDS: &[&[&str]] = &[
     &["branch", "fast-forward"],
     &["rollback"],
     &["cherry-pick"],
+    &["diff"],
     &["tables"],
 ];
 

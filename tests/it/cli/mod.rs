@@ -1,6 +1,7 @@
 //! The `northstar` program itself, as people and scripts run it.
 
 mod demo;
+mod diff;
 mod generate;
 mod help;
 mod loading;

@@ -62,10 +62,16 @@ async fn c1_compaction_keeps_the_rows_of_every_snapshot() {
 #[tokio::test]
 async fn compaction_leaves_nothing_to_compact() {
     // Files roll several times, and what is left over is small.
-    for (target, sort) in [(24 << 10, &[][..]), (24 << 10, &["n"][..]), (LARGE, &["n"][..])] {
+    let cases: [(u64, &[&str], i64); 4] = [
+        (24 << 10, &[], 700),
+        (24 << 10, &["n"], 700),
+        (64 << 10, &[], 4_000),
+        (LARGE, &["n"], 700),
+    ];
+    for (target, sort, rows_each) in cases {
         let place = Place::new(&[], sort, target).await;
         for file in 0..12 {
-            place.append(file * 1_000..file * 1_000 + 700, "s", 1).await;
+            place.append(file * 5_000..file * 5_000 + rows_each, "s", 1).await;
         }
         let files = place.files().await;
         place.delete(&[(&files[3], &[1])]).await;

@@ -4,6 +4,7 @@ mod compacting;
 mod concurrent;
 mod expiring;
 mod holding;
+mod lives;
 mod manifests;
 mod orphans;
 mod place;

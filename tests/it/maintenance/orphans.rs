@@ -120,6 +120,27 @@ async fn metadata_files_that_the_log_let_go_are_orphans() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_metadata_file_refers_to_is_no_orphan() {
+    let (place, _) = old().await;
+    let ids: Vec<i64> = place.table().await.ancestors().skip(1).map(|s| s.snapshot_id()).collect();
+    // As an expiry that was killed leaves it: the log still leads to the snapshots.
+    place.alter(|builder| builder.remove_ref("close").remove_snapshots(&ids)).await;
+    for path in place.on_disk().await {
+        age(Path::new(&path), 90);
+    }
+    assert_eq!(orphans(&place).await.orphans, []);
+    // Once the log has let them go, they are.
+    place.set_properties(&[("write.metadata.previous-versions-max", "1")]).await;
+    let files = place.files().await.len();
+    let plan = orphans(&place).await;
+    let data = plan.orphans.iter().filter(|o| o.path.to_string_lossy().ends_with(".parquet"));
+    assert_eq!((data.count(), files), (3, 2), "two that were compacted, and their deletes");
+    let rows = place.rows().await;
+    plan.apply().await.unwrap();
+    assert_eq!(place.rows().await, rows);
+}
+
+#[tokio::test]
 async fn a_file_under_another_name_is_no_orphan() {
     let (place, root) = old().await;
     let file = place.files().await.remove(0);

@@ -245,7 +245,11 @@ pub(super) fn delete_file(table: &LakeTable, rows: &[(&DataFile, &[i64])]) -> Da
             sum.rotate_left(5) ^ u64::from(byte)
         })
     });
-    let at = format!("{}/data/deletes-{name:x}.parquet", table.location());
+    let at = format!(
+        "{}/data/deletes-{}-{name:x}.parquet",
+        table.location(),
+        table.metadata().next_sequence_number()
+    );
     let path = storage::local_path(&at).unwrap();
     let file = std::fs::File::create_new(&path).unwrap();
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), None).unwrap();

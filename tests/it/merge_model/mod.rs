@@ -8,7 +8,7 @@
 mod condition;
 mod generate;
 mod model;
-mod random;
+pub(crate) mod random;
 mod statement;
 mod table;
 mod value;

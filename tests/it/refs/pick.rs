@@ -1,13 +1,13 @@
 //! Cherry-picks: what one snapshot appended comes to main once, with its watermark, or not at all.
 
 use northstar_catalog::faulty::Fault;
-use northstar_iceberg::commit::{CommitRequest, Outcome};
+use northstar_iceberg::commit::{CommitRequest, FileChange, Outcome};
 use northstar_iceberg::refs::{Rollback, SOURCE_SNAPSHOT_ID};
 use northstar_iceberg::{ErrorKind, Lake, LakeTable, Result};
 use northstar_tests::changes::Changes;
 use northstar_tests::lab::{Lab, run_context, tester};
 
-use super::{append, branch, commit, faulty, history, numbers, open};
+use super::{Anywhere, append, branch, commit, faulty, files, history, numbers, open};
 
 const COUNT: &str = "SELECT count(*) FROM ns.numbers";
 
@@ -66,6 +66,28 @@ async fn w2_a_batch_that_main_has_by_another_commit_is_not_doubled() {
     let table = open(&lab.lake).await;
     let outcome = pick(&lab.lake, &table, there).await.unwrap();
     assert!(matches!(outcome, Outcome::AlreadyCommitted { snapshot_id } if snapshot_id == here));
+    assert_eq!(lab.number(COUNT).await, 20);
+}
+
+#[tokio::test]
+async fn w2_a_file_that_main_has_under_another_commit_id_is_not_added_again() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab, 1).await;
+    let request = |id: &str| CommitRequest {
+        commit_id: id.to_string(),
+        run: run_context(),
+        summary: [].into(),
+        expect: None,
+    };
+    let added = files(&lab, &lab.lake, &table, 1);
+    let on_branch =
+        FileChange { added: added.clone(), branch: Some("audit".into()), ..FileChange::default() };
+    let there = lab.lake.commit(&table, &on_branch, &request("theirs"), &Anywhere).await.unwrap();
+    let there = there.settled().unwrap().unwrap().0;
+    lab.lake.append(&table, &added, &request("mine")).await.unwrap().settled().unwrap();
+    let error = pick(&lab.lake, &open(&lab.lake).await, there).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("part of main already"), "{error}");
     assert_eq!(lab.number(COUNT).await, 20);
 }
 

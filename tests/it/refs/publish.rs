@@ -1,8 +1,12 @@
 //! Write, audit, publish: readers of main see a branch's commits all at once, after the check.
 
+use std::collections::HashMap;
+
 use northstar_catalog::faulty::Fault;
 use northstar_iceberg::commit::Altered;
+use northstar_iceberg::merge::StatementCommit;
 use northstar_iceberg::{ErrorKind, Retry};
+use northstar_tests::changes::{session, session_of};
 use northstar_tests::lab::Lab;
 
 use super::{branch, commit, faulty, history, named, numbers, open, tag};
@@ -106,4 +110,63 @@ async fn w2_a_lost_reply_to_a_fast_forward_is_settled_by_reading() {
     let now = open(&lab.lake).await;
     assert_eq!(now.metadata().history().len(), 2);
     assert_eq!(named(&now, "audit").unwrap().snapshot_id, history(&now)[1]);
+}
+
+#[tokio::test]
+async fn p1_a_merge_on_a_branch_is_seen_once_it_is_published() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab, 2).await;
+    let second = history(&table)[1];
+    lab.lake.create_ref(&table, &branch("audit", second), false).await.unwrap().settled().unwrap();
+    let session = session(&lab);
+    let on = |branch: &str| StatementCommit {
+        id: Some(format!("merge on {branch}")),
+        summary: [("northstar.seq".to_string(), "5".to_string())].into(),
+        expect: Some(("northstar.seq".to_string(), Some("1".to_string()))),
+        branch: Some(branch.to_string()),
+    };
+    let sql = "MERGE INTO ns.numbers t USING (VALUES (3, 3), (25, 25)) AS s(n, to) ON t.n = s.n \
+               WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (n) VALUES (s.to)";
+    let report = session.change(sql, HashMap::new(), on("audit")).await.unwrap();
+    assert_eq!((report.deleted_rows, report.inserted_rows), (1, 1));
+    // The statement's subqueries read the branch too.
+    let more = "DELETE FROM ns.numbers WHERE n = (SELECT max(n) FROM ns.numbers)";
+    let commit = StatementCommit { branch: Some("audit".into()), ..StatementCommit::default() };
+    assert_eq!(session.change(more, HashMap::new(), commit).await.unwrap().deleted_rows, 1);
+    let audited = format!("{COUNT} VERSION AS OF 'audit'");
+    assert_eq!((lab.number(COUNT).await, lab.number(&audited).await), (20, 19));
+    let again = session.change(sql, HashMap::new(), on("audit")).await.unwrap();
+    assert!(again.already_committed, "W2");
+    let table = open(&lab.lake).await;
+    assert_eq!(table.inherited_summary("northstar.seq"), Some("1"));
+    assert!(lab.lake.fast_forward(&table, "audit", None).await.unwrap().settled().unwrap());
+    assert_eq!(lab.number(COUNT).await, 19);
+    assert_eq!(open(&lab.lake).await.inherited_summary("northstar.seq"), Some("5"), "W3");
+    let error = session.change(sql, HashMap::new(), on("nowhere")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn m5_a_merge_on_a_branch_that_another_writer_moved_is_done_again_on_top() {
+    let lab = Lab::new().await;
+    let table = numbers(&lab, 1).await;
+    let first = history(&table)[0];
+    lab.lake.create_ref(&table, &branch("audit", first), false).await.unwrap().settled().unwrap();
+    let theirs = lab.second().await;
+    let folder = lab.folder.path().to_path_buf();
+    let overtaken = Fault::overtaken(move |_| async move {
+        let sql = "UPDATE ns.numbers SET n = n + 1";
+        let commit = StatementCommit { branch: Some("audit".into()), ..StatementCommit::default() };
+        let session = session_of(&theirs, &folder.join("theirs"));
+        session.change(sql, HashMap::new(), commit).await.unwrap();
+    });
+    let (lake, catalog) = faulty(&lab.lake, [overtaken]);
+    let session = session_of(&lake, &lab.path("scratch"));
+    let commit = StatementCommit { branch: Some("audit".into()), ..StatementCommit::default() };
+    let sql = "DELETE FROM ns.numbers WHERE n % 2 = 1";
+    let report = session.change(sql, HashMap::new(), commit).await.unwrap();
+    assert_eq!((report.deleted_rows, report.rounds, catalog.unplayed()), (5, 2, 0));
+    let sum = "SELECT sum(n) FROM ns.numbers VERSION AS OF 'audit'";
+    assert_eq!(lab.number(sum).await, 2 + 4 + 6 + 8 + 10);
+    assert_eq!(lab.number(COUNT).await, 10);
 }
