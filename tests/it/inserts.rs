@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use iceberg::spec::{SnapshotReference, SnapshotRetention};
 use northstar_catalog::faulty::{Fault, FaultyCatalog};
 use northstar_iceberg::merge::{Executed, LakeSession, StatementCommit};
 use northstar_iceberg::observer::{Event, Observer};
@@ -310,4 +311,37 @@ async fn a_table_of_a_query_survives_a_lost_reply_and_leaves_nothing_after_a_los
             None => assert_eq!(rows(&session, "SELECT count(*) FROM ns.u").await, ["3"]),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_is_filled_replaced_and_emptied_beside_main() {
+    let (lab, session) = table().await;
+    let name = "ns.t".parse().unwrap();
+    let table = lab.lake.open_table(&name, &tester()).await.unwrap();
+    let head = table.metadata().current_snapshot_id().unwrap();
+    let branched = lab.lake.alter(&table, |_, builder| {
+        let retention = SnapshotRetention::branch(None, None, None);
+        let branch = SnapshotReference::new(head, retention);
+        Ok(Some(builder.set_ref("audit", branch).unwrap()))
+    });
+    assert!(branched.await.unwrap().settled().unwrap());
+    let on = || StatementCommit { branch: Some("audit".into()), ..Default::default() };
+    for (sql, left) in [
+        ("INSERT INTO ns.t VALUES (4, 'c', 40)", &["1|a|10", "2|a|20", "3|b|30", "4|c|40"][..]),
+        (
+            "INSERT INTO ns.t SELECT 5, 'd', count(*) FROM ns.t",
+            &["1|a|10", "2|a|20", "3|b|30", "4|c|40", "5|d|4"],
+        ),
+        ("INSERT OVERWRITE ns.t VALUES (6, 'a', 60)", &["3|b|30", "4|c|40", "5|d|4", "6|a|60"]),
+        ("TRUNCATE TABLE ns.t", &[]),
+    ] {
+        session.change(sql, HashMap::new(), on()).await.unwrap();
+        let branch = rows(&session, "SELECT * FROM ns.t VERSION AS OF 'audit'").await;
+        assert_eq!(branch, left, "{sql}");
+        assert_eq!(rows(&session, "SELECT n FROM ns.t").await, ["10", "20", "30"], "{sql}");
+    }
+    let missing = StatementCommit { branch: Some("nowhere".into()), ..Default::default() };
+    let sql = "INSERT OVERWRITE ns.t VALUES (6, 'a', 60)";
+    let error = session.change(sql, HashMap::new(), missing).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

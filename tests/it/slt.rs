@@ -17,7 +17,8 @@
 //! ```
 //!
 //! and `silver.invoice`, with the columns that [`INVOICE`] says and without rows. A statement that
-//! changes rows gives one row here: how many were inserted, updated and deleted.
+//! changes rows gives one row here: how many were inserted, updated and deleted. One that defines gives
+//! none.
 
 use std::path::Path;
 

@@ -15,16 +15,15 @@ use super::conflict::times_read;
 use super::find::assign;
 use super::insert_statement::InsertStatement;
 use super::planning::Planning;
-use super::replace::{Part, Unchanged};
+use super::replace::{Appended, Part, Unchanged};
 use super::report::ChangeReport;
-use super::rounds::{Round, counted, finish};
+use super::rounds::{Destination, Round, counted, finish};
 use super::run::{provider, table_name};
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::target::Target;
-use iceberg::spec::MAIN_BRANCH;
 
-use crate::commit::{CommitRequest, FileChange, Outcome};
+use crate::commit::{FileChange, Outcome};
 use crate::sql::{Parsed, from_datafusion};
 use crate::write::Written;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, TableName};
@@ -50,22 +49,23 @@ pub(super) async fn insert(
     parsed: &Parsed,
     statement: InsertStatement,
     mut given: HashMap<TableName, Arc<dyn TableProvider>>,
-    request: &CommitRequest,
+    to: Destination<'_>,
 ) -> Result<ChangeReport> {
     let InsertStatement { target, columns, query, overwrite } = statement;
     let name = table_name(session, &target)?;
     let base = session.lake.open_table(&name, &session.access).await?;
+    let base = base.with_manifests(Arc::clone(&session.manifests));
     base.check_writable()?;
     let default = session.sql.default_namespace();
     let reads_target = times_read(&query, &name, &default) > 0;
     if reads_target {
-        given.insert(name.clone(), Arc::new(provider(&base, MAIN_BRANCH)?));
+        given.insert(name.clone(), Arc::new(provider(&base, to.branch)?));
     }
     let (planning, query) = planned(session, parsed.with_query(query), given).await?;
     let verb = if overwrite { "INSERT OVERWRITE" } else { "INSERT" };
     let lake = &session.lake;
     let insert = Insert { lake, name, columns, query, overwrite, reads_target, planning };
-    Box::pin(finish(session, base, request, ChangeReport::new(verb), insert)).await
+    Box::pin(finish(session, base, to, ChangeReport::new(verb), insert)).await
 }
 
 /// What plans and runs a query, and the query with its version clauses numbered.
@@ -98,10 +98,10 @@ impl Round for Insert<'_> {
     async fn round(
         &mut self,
         base: &LakeTable,
-        request: &CommitRequest,
+        to: Destination<'_>,
         report: &mut ChangeReport,
     ) -> Result<Outcome> {
-        let table = provider(base, MAIN_BRANCH)?;
+        let table = provider(base, to.branch)?;
         let target = Target {
             name: self.name.clone(),
             alias: self.name.table().to_string(),
@@ -113,11 +113,11 @@ impl Round for Insert<'_> {
         let plan = self.planning.plan(self.query.clone()).await?;
         self.planning.check_versions()?;
         let plan = placed(plan, &target, &self.columns)?;
-        let written = self.planning.write(plan, base, &request.commit_id).await?;
+        let written = self.planning.write(plan, base, &to.request.commit_id).await?;
         report.source_rows = written.rows;
         report.inserted_rows = written.rows;
         report.files_added = written.files.len() as u64;
-        let outcome = self.commit(base, request, report, &written).await;
+        let outcome = self.commit(base, to, report, &written).await;
         if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
             written.discard();
         }
@@ -129,26 +129,34 @@ impl Insert<'_> {
     async fn commit(
         &self,
         base: &LakeTable,
-        request: &CommitRequest,
+        to: Destination<'_>,
         report: &mut ChangeReport,
         written: &Written,
     ) -> Result<Outcome> {
         let added = written.files.clone();
+        let Destination { request, branch } = to;
         if !self.overwrite && !self.reads_target {
-            return self.lake.append(base, &added, &counted(request, report)).await;
+            let change = FileChange { added, ..on(branch) };
+            return self.lake.commit(base, &change, &counted(request, report), &Appended).await;
         }
         let mut removed = HashSet::new();
         if self.overwrite {
-            let files = Part::of(base, written).files(base).await?;
+            let files = Part::of(base, branch, written).files(base).await?;
             report.deleted_rows = files.values().sum();
             report.files_rewritten = files.len() as u64;
             removed.extend(files.into_keys());
         }
-        let part = if self.reads_target { Part::all() } else { Part::of(base, written) };
+        let part =
+            if self.reads_target { Part::all(branch) } else { Part::of(base, branch, written) };
         let validation = Unchanged { files: part.files(base).await?, part };
-        let change = FileChange { added, removed, ..FileChange::default() };
+        let change = FileChange { added, removed, ..on(branch) };
         self.lake.commit(base, &change, &counted(request, report), &validation).await
     }
+}
+
+/// A change of nothing, on a branch.
+fn on(branch: &str) -> FileChange {
+    FileChange { branch: Some(branch.to_string()), ..FileChange::default() }
 }
 
 /// The rows of a query as those of the target: by position, or in the columns that are named. A
@@ -191,13 +199,14 @@ struct Truncate<'a> {
 pub(super) async fn truncate(
     session: &LakeSession,
     target: &ObjectName,
-    request: &CommitRequest,
+    to: Destination<'_>,
 ) -> Result<ChangeReport> {
     let name = table_name(session, target)?;
     let base = session.lake.open_table(&name, &session.access).await?;
+    let base = base.with_manifests(Arc::clone(&session.manifests));
     base.check_writable()?;
     let truncate = Truncate { lake: &session.lake };
-    Box::pin(finish(session, base, request, ChangeReport::new("TRUNCATE"), truncate)).await
+    Box::pin(finish(session, base, to, ChangeReport::new("TRUNCATE"), truncate)).await
 }
 
 #[async_trait]
@@ -205,15 +214,16 @@ impl Round for Truncate<'_> {
     async fn round(
         &mut self,
         base: &LakeTable,
-        request: &CommitRequest,
+        to: Destination<'_>,
         report: &mut ChangeReport,
     ) -> Result<Outcome> {
-        let removed = provider(base, MAIN_BRANCH)?.live_paths().await?;
-        let part = Part::all();
+        let Destination { request, branch } = to;
+        let removed = provider(base, branch)?.live_paths().await?;
+        let part = Part::all(branch);
         let validation = Unchanged { files: part.files(base).await?, part };
         report.deleted_rows = validation.files.values().sum();
         report.files_rewritten = validation.files.len() as u64;
-        let change = FileChange { removed, ..FileChange::default() };
+        let change = FileChange { removed, ..on(branch) };
         self.lake.commit(base, &change, &counted(request, report), &validation).await
     }
 }

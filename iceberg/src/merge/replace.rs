@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use iceberg::spec::{MAIN_BRANCH, Struct};
+use iceberg::spec::Struct;
 
 use super::run::provider;
 use crate::commit::Validation;
@@ -11,26 +11,27 @@ use crate::scan::comparable;
 use crate::write::Written;
 use crate::{Error, ErrorKind, LakeTable, Result};
 
-/// A part of a table: some partitions, or all of it.
+/// A part of a branch of a table: some partitions, or all of it.
 #[derive(Debug)]
 pub(super) struct Part {
+    branch: String,
     partitions: Option<HashSet<Struct>>,
 }
 
 impl Part {
-    /// All of a table.
-    pub(super) fn all() -> Self {
-        Self { partitions: None }
+    /// All of it.
+    pub(super) fn all(branch: &str) -> Self {
+        Self { branch: branch.to_string(), partitions: None }
     }
 
     /// The partitions that these files fall into; all of a table that is not partitioned.
-    pub(super) fn of(table: &LakeTable, written: &Written) -> Self {
+    pub(super) fn of(table: &LakeTable, branch: &str, written: &Written) -> Self {
         let metadata = table.metadata();
         if metadata.default_partition_spec().is_unpartitioned() {
-            return Self::all();
+            return Self::all(branch);
         }
         let partitions = written.files.iter().map(|file| comparable(file.partition()));
-        Self { partitions: Some(partitions.collect()) }
+        Self { branch: branch.to_string(), partitions: Some(partitions.collect()) }
     }
 
     /// The files in this part that hold rows, and how many.
@@ -39,11 +40,11 @@ impl Part {
     /// `Unsupported` if rows stand in files of another partition spec: which of these partitions
     /// they would fall into is not known. As a scan.
     pub(super) async fn files(&self, table: &LakeTable) -> Result<HashMap<String, u64>> {
-        let rows = provider(table, MAIN_BRANCH)?.live_rows().await?;
+        let rows = provider(table, &self.branch)?.live_rows().await?;
         let Some(partitions) = &self.partitions else { return Ok(rows) };
         let metadata = table.metadata();
         let mut files = HashMap::new();
-        for file in provider(table, MAIN_BRANCH)?.file_deletes().await? {
+        for file in provider(table, &self.branch)?.file_deletes().await? {
             let file = file.deletes;
             if file.spec_id != metadata.default_partition_spec_id() {
                 return Err(Error::new(
@@ -77,5 +78,15 @@ impl Validation for Unchanged {
     async fn conflict(&self, head: &LakeTable) -> Result<Option<String>> {
         let changed = self.part.files(head).await? != self.files;
         Ok(changed.then(|| "rows came or went where the statement reads or replaces".to_string()))
+    }
+}
+
+/// Lets an append pass: it depends on nothing that is there.
+pub(super) struct Appended;
+
+#[async_trait]
+impl Validation for Appended {
+    async fn conflict(&self, _: &LakeTable) -> Result<Option<String>> {
+        Ok(None)
     }
 }

@@ -1,7 +1,6 @@
 //! A statement that writes, done again where another commit came between.
 
 use async_trait::async_trait;
-use iceberg::spec::MAIN_BRANCH;
 
 use super::report::ChangeReport;
 use super::session::LakeSession;
@@ -10,6 +9,14 @@ use crate::observer::Event;
 use crate::table::WriteProperties;
 use crate::{LakeTable, Result};
 
+/// What a statement is committed as, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destination<'a> {
+    pub(super) request: &'a CommitRequest,
+    /// The branch that is read as the target and committed to.
+    pub(super) branch: &'a str,
+}
+
 /// What is done on one state of the table.
 #[async_trait]
 pub(super) trait Round: Send {
@@ -17,7 +24,7 @@ pub(super) trait Round: Send {
     async fn round(
         &mut self,
         base: &LakeTable,
-        request: &CommitRequest,
+        to: Destination<'_>,
         report: &mut ChangeReport,
     ) -> Result<Outcome>;
 }
@@ -29,11 +36,12 @@ pub(super) trait Round: Send {
 pub(super) async fn finish(
     session: &LakeSession,
     mut base: LakeTable,
-    request: &CommitRequest,
+    to: Destination<'_>,
     mut report: ChangeReport,
     mut statement: impl Round,
 ) -> Result<ChangeReport> {
-    if let Some(snapshot_id) = base.snapshot_of_commit(&request.commit_id) {
+    let Destination { request, branch } = to;
+    if let Some(snapshot_id) = base.snapshot_of_commit_on(branch, &request.commit_id) {
         report.snapshot_id = Some(snapshot_id);
         report.already_committed = true;
         return Ok(report);
@@ -41,7 +49,7 @@ pub(super) async fn finish(
     let properties = WriteProperties::read(base.metadata().properties())?;
     let mut backoff = Backoff::new(&properties, session.lake.ids.as_ref());
     loop {
-        let outcome = statement.round(&base, request, &mut report).await?;
+        let outcome = statement.round(&base, to, &mut report).await?;
         let Outcome::Conflicted { reason, .. } = &outcome else {
             let settled = outcome.settled()?;
             report.snapshot_id = settled.map(|(id, _)| id);
@@ -55,7 +63,7 @@ pub(super) async fn finish(
         }
         report.rounds += 1;
         let head = session.lake.reload(&base).await?;
-        if let Some(reason) = lasting_conflict(&base, &head, request, MAIN_BRANCH) {
+        if let Some(reason) = lasting_conflict(&base, &head, request, branch) {
             let snapshot_id = head.metadata().current_snapshot_id();
             Outcome::Conflicted { snapshot_id, reason }.settled()?;
         }

@@ -13,6 +13,7 @@ use super::define::Defined;
 use super::insert;
 use super::insert_statement::{InsertStatement, truncated};
 use super::report::ChangeReport;
+use super::rounds::Destination;
 use super::run::Run;
 use super::statement::RowStatement;
 use crate::access::Access;
@@ -21,7 +22,7 @@ use crate::engine::Engine;
 use crate::scan::ManifestCache;
 use crate::sql::{LakeTables, SqlOptions, SqlSession};
 use crate::write::WriteOptions;
-use crate::{Error, ErrorKind, Lake, Result, TableName};
+use crate::{Lake, Result, TableName};
 
 /// How statements that change rows use the machine.
 #[derive(Debug, Clone)]
@@ -158,21 +159,14 @@ impl LakeSession {
             summary: commit.summary,
             expect: commit.expect,
         };
-        let inserted = InsertStatement::read(&parsed.statement)?;
-        let truncate = truncated(&parsed.statement)?;
-        if commit.branch.is_some() && (inserted.is_some() || truncate.is_some()) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "INSERT and TRUNCATE go to main; commit to a branch with MERGE, UPDATE or DELETE",
-            ));
-        }
-        if let Some(statement) = inserted {
-            return Box::pin(insert::insert(self, &parsed, statement, given, &request)).await;
-        }
-        if let Some(target) = truncate {
-            return Box::pin(insert::truncate(self, &target, &request)).await;
-        }
         let branch = commit.branch.unwrap_or_else(|| MAIN_BRANCH.to_string());
+        let to = Destination { request: &request, branch: &branch };
+        if let Some(statement) = InsertStatement::read(&parsed.statement)? {
+            return Box::pin(insert::insert(self, &parsed, statement, given, to)).await;
+        }
+        if let Some(target) = truncated(&parsed.statement)? {
+            return Box::pin(insert::truncate(self, &target, to)).await;
+        }
         Box::pin(Run::start(self, parsed, given, request, branch).await?.finish()).await
     }
 }
