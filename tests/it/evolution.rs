@@ -215,6 +215,9 @@ async fn e1_a_widened_partition_column_survives_maintenance() {
     let want = ["1|10", "1|11", "1|12", "1|13", "2|20", "2|21", "5000000000|30"];
     rewrite_manifests(&lab.lake, &tester(), &run_context(), &name).await.unwrap();
     assert_eq!(rows(&session, "SELECT * FROM ns.p").await, want);
+    let shown = "SELECT DISTINCT partition FROM ns.\"p$files\"";
+    let partitions = ["1", "2", "5000000000"].map(|k| format!("{{\"k\": \"{k}\"}}"));
+    assert_eq!(rows(&session, shown).await, partitions);
     assert_eq!(rows(&session, "SELECT n FROM ns.p WHERE k = 2").await, ["20", "21"]);
     assert_eq!(rows(&session, "SELECT n FROM ns.p WHERE k > 2").await, ["30"]);
     compact(&session, &name, &CompactOptions::default()).await.unwrap();
