@@ -89,7 +89,8 @@ fn parse_age(text: &str) -> Result<i64, String> {
         Some('m') => ('m', 60_000),
         _ => return Err(wrong()),
     };
-    let count: u32 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    let count: u32 = digits.parse().map_err(|_| wrong())?;
     i64::from(count).checked_mul(unit_ms).ok_or_else(wrong)
 }
 
