@@ -38,9 +38,10 @@ test-rust:
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
 
-test-interop: $(VENV_READY)
-	@echo "reading and changing tables beside PyIceberg, DuckDB and Sail"
-	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(VENV)/bin/python tests/interop/run.py
+test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
+	@echo "reading and changing the same tables with PyIceberg, DuckDB, Sail and Spark"
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
+		NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(VENV)/bin/python tests/interop/run.py
 
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 random statements)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
