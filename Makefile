@@ -45,8 +45,8 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 random statements)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
-	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --package northstar-tests --test fault -- --nocapture
-	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --package northstar-tests --test it -- merge_model
+	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
+	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model
 
 bench: $(VENV_READY) ## Load ROWS lab rows (default 5000000) beside PyIceberg and DuckDB
 	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches
