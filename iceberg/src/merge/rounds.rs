@@ -62,14 +62,26 @@ pub(super) async fn finish(
             return outcome.settled().map(|_| report);
         }
         report.rounds += 1;
-        let head = session.lake.reload(&base).await?;
-        if let Some(reason) = lasting_conflict(&base, &head, request, branch) {
-            let snapshot_id = head.metadata().current_snapshot_id();
-            Outcome::Conflicted { snapshot_id, reason }.settled()?;
-        }
-        head.check_writable()?;
-        base = head;
+        base = newest(session, &base, to).await?;
     }
+}
+
+/// The table as it is now, for the next round.
+///
+/// # Errors
+/// `Conflict` if the statement can never be put on it; `Unsupported` if it can no longer be written.
+pub(super) async fn newest(
+    session: &LakeSession,
+    base: &LakeTable,
+    to: Destination<'_>,
+) -> Result<LakeTable> {
+    let head = session.lake.reload(base).await?;
+    if let Some(reason) = lasting_conflict(base, &head, to.request, to.branch) {
+        let snapshot_id = head.head_of(to.branch).map(|snapshot| snapshot.snapshot_id());
+        Outcome::Conflicted { snapshot_id, reason }.settled()?;
+    }
+    head.check_writable()?;
+    Ok(head)
 }
 
 /// The request with what the report counts, for the snapshot's summary.

@@ -21,11 +21,12 @@ use super::keep::Kept;
 use super::planning::Planning;
 use super::query::everything;
 use super::report::ChangeReport;
+use super::rounds::{Destination, counted, newest};
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
 use super::target::{Source, Target, alias_of, normal, parts};
-use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, lasting_conflict};
+use crate::commit::{Backoff, CommitRequest, FileChange, Outcome};
 use crate::observer::Event;
 use crate::refs::{RefKind, require};
 use crate::scan::IcebergTable;
@@ -130,13 +131,8 @@ impl<'a> Run<'a> {
 
     /// Makes the table as it is now the one that is changed, whatever its schema is by now.
     async fn take_up(&mut self) -> Result<()> {
-        let head = self.session.lake.reload(&self.base).await?;
-        if let Some(reason) = lasting_conflict(&self.base, &head, &self.request, &self.branch) {
-            let snapshot_id = head.head_of(&self.branch).map(|snapshot| snapshot.snapshot_id());
-            Outcome::Conflicted { snapshot_id, reason }.settled()?;
-        }
-        head.check_writable()?;
-        self.base = head;
+        let to = Destination { request: &self.request, branch: &self.branch };
+        self.base = newest(self.session, &self.base, to).await?;
         if self.source_reads_all {
             let table = provider(&self.base, &self.branch)?;
             self.planning.get_mut().set_target(&self.name, table)?;
@@ -216,24 +212,12 @@ impl<'a> Run<'a> {
         let change = FileChange { branch: Some(self.branch.clone()), ..applied.change() };
         let validation =
             StillTrue { run: self, base: &self.base, target, matched: found.matched() };
-        let request = CommitRequest { summary: self.summary(), ..self.request.clone() };
+        let request = counted(&self.request, &self.report);
         let outcome = self.session.lake.commit(&self.base, &change, &request, &validation).await;
         if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
             applied.discard();
         }
         outcome
-    }
-
-    fn summary(&self) -> std::collections::BTreeMap<String, String> {
-        let mut summary = self.request.summary.clone();
-        for (key, rows) in [
-            ("northstar.inserted-rows", self.report.inserted_rows),
-            ("northstar.updated-rows", self.report.updated_rows),
-            ("northstar.deleted-rows", self.report.deleted_rows),
-        ] {
-            summary.insert(key.to_string(), rows.to_string());
-        }
-        summary
     }
 
     fn target(&self) -> Result<Target> {
