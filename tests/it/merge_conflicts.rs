@@ -1,5 +1,5 @@
-//! A statement whose table another one changes after it has found its rows and written its files: it
-//! is put on top where that changes nothing for it, and done again where it may (M5).
+//! A statement whose table another one changes after it has found its rows: it is put on top where
+//! that changes nothing for it, and done again where it may (M5).
 
 #![cfg(test)]
 
@@ -15,8 +15,8 @@ use northstar_iceberg::{Lake, Result};
 use northstar_tests::changes::{Changes, rows, session, session_of};
 use northstar_tests::lab::{Lab, observed, tester};
 
-/// Runs a statement, in a thread of its own, when another's data files are complete for the first
-/// time: it has found its rows, and has not looked at the head yet.
+/// Runs a statement, in a thread of its own, when another has found its rows for the first time: it
+/// has not written them, nor looked at the head again.
 struct Between {
     other: Mutex<Option<(Lake, String, StatementCommit)>>,
     scratch: std::path::PathBuf,
@@ -30,7 +30,7 @@ impl fmt::Debug for Between {
 
 impl Observer for Between {
     fn event(&self, event: &Event) {
-        if *event != Event::DataFilesComplete {
+        if !matches!(event, Event::RowsFound { .. }) {
             return;
         }
         let Some((lake, sql, commit)) = self.other.lock().unwrap().take() else { return };
@@ -201,6 +201,67 @@ async fn m5_a_statement_is_done_again_exactly_where_another_may_change_what_it_d
             .map(|text| text.parse::<usize>().unwrap())
             .sum();
         assert_eq!(data_files(lab.folder.path()), added, "{sql}\nwhile\n{other}");
+    }
+}
+
+/// With snapshot isolation: a statement, what comes between, how often the work is done, what both
+/// leave.
+const SNAPSHOT_CASES: [Case; 5] = [
+    // The key that both insert is there twice.
+    (
+        UPSERT,
+        "MERGE INTO ns.t USING (VALUES (9)) AS s(id) ON t.id = s.id \
+         WHEN NOT MATCHED THEN INSERT (id, site) VALUES (s.id, 'y')",
+        1,
+        &["1|a|11", "2|a|20", "3|b|30", "4|c|40", "9|y|NULL", "9|z|9"],
+    ),
+    // New rows are not searched, and a second reading of the table is that of its snapshot.
+    (
+        "DELETE FROM ns.t WHERE n > 15",
+        "MERGE INTO ns.t USING (VALUES (5, 'd', 50)) AS s(id, site, n) ON t.id = s.id \
+         WHEN NOT MATCHED THEN INSERT *",
+        1,
+        &["1|a|10", "5|d|50"],
+    ),
+    (
+        "UPDATE ns.t SET n = (SELECT max(n) FROM ns.t) WHERE id = 1",
+        "UPDATE ns.t SET n = 400 WHERE id = 4",
+        1,
+        &["1|a|40", "2|a|20", "3|b|30", "4|c|400"],
+    ),
+    // Yet no update is lost and no row comes back: rows of its own files count as ever.
+    (
+        UPSERT,
+        "UPDATE ns.t SET n = 0 WHERE id = 2",
+        2,
+        &["1|a|11", "2|a|0", "3|b|30", "4|c|40", "9|z|9"],
+    ),
+    (
+        "UPDATE ns.t SET n = n + 1 WHERE id < 3",
+        "DELETE FROM ns.t WHERE id = 1",
+        2,
+        &["2|a|21", "3|b|30", "4|c|40"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m5_with_snapshot_isolation_only_rows_that_the_statement_takes_matter() {
+    for mode in ["copy-on-write", "merge-on-read"] {
+        for (sql, other, rounds, expected) in SNAPSHOT_CASES {
+            let lab = Lab::new().await;
+            let changes = table(&lab).await;
+            let settings = ["merge", "update", "delete"].map(|verb| {
+                format!(
+                    "'write.{verb}.isolation-level' = 'snapshot', 'write.{verb}.mode' = '{mode}'"
+                )
+            });
+            let settings = format!("ALTER TABLE ns.t SET TBLPROPERTIES ({})", settings.join(", "));
+            session(&lab).execute(&settings).await.unwrap();
+            let nothing = StatementCommit::default;
+            let report = while_other(&lab, sql, nothing(), other, nothing()).await.unwrap();
+            assert_eq!(changes.rows().await, expected, "{mode}: {sql}\nwhile\n{other}");
+            assert_eq!(report.rounds, rounds, "{mode}: {sql}\nwhile\n{other}");
+        }
     }
 }
 

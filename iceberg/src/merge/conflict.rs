@@ -13,22 +13,26 @@ use super::run::{Run, provider};
 use super::target::{Target, parts};
 use crate::commit::Validation;
 use crate::sql::from_datafusion;
+use crate::table::IsolationLevel;
 use crate::{LakeTable, Result, TableName};
 
-/// Holds a change to what the statement would find in the head (serializable isolation, M5).
+/// Holds a change to what the statement would find in the head (M5), or, with snapshot isolation, to
+/// the rows that it found in its base.
 pub(super) struct StillTrue<'a, 'b> {
     pub(super) run: &'a Run<'b>,
     /// What the statement was planned on.
     pub(super) base: &'a LakeTable,
+    pub(super) branch: &'a str,
     pub(super) target: &'a Target,
     /// The files of the base that hold a row of a pair.
     pub(super) matched: HashSet<String>,
+    pub(super) isolation: IsolationLevel,
 }
 
 #[async_trait]
 impl Validation for StillTrue<'_, '_> {
     async fn conflict(&self, head: &LakeTable) -> Result<Option<String>> {
-        let branch = &self.run.branch;
+        let branch = self.branch;
         let planned_on = self.base.head_of(branch).map(|snapshot| snapshot.snapshot_id());
         let ancestors = || head.ancestors_on(branch).map(|snapshot| Some(snapshot.snapshot_id()));
         if planned_on.is_some() && !ancestors().any(|id| id == planned_on) {
@@ -39,7 +43,8 @@ impl Validation for StillTrue<'_, '_> {
         if before == after {
             return Ok(None);
         }
-        if self.run.reads_all {
+        let serializable = self.isolation == IsolationLevel::Serializable;
+        if serializable && self.run.reads_all {
             return Ok(Some("it changed, and the statement depends on all of it".to_string()));
         }
         // A pair's row that is gone, or that may be, can change what a source row means.
@@ -48,7 +53,7 @@ impl Validation for StillTrue<'_, '_> {
         }
         let new: HashSet<String> =
             after.into_keys().filter(|path| !before.contains_key(path)).collect();
-        if new.is_empty() {
+        if new.is_empty() || !serializable {
             return Ok(None);
         }
         let mut planning = self.run.planning.lock().await;

@@ -70,11 +70,7 @@ pub(super) async fn finish(
 ///
 /// # Errors
 /// `Conflict` if the statement can never be put on it; `Unsupported` if it can no longer be written.
-pub(super) async fn newest(
-    session: &LakeSession,
-    base: &LakeTable,
-    to: Destination<'_>,
-) -> Result<LakeTable> {
+async fn newest(session: &LakeSession, base: &LakeTable, to: Destination<'_>) -> Result<LakeTable> {
     let head = session.lake.reload(base).await?;
     if let Some(reason) = lasting_conflict(base, &head, to.request, to.branch) {
         let snapshot_id = head.head_of(to.branch).map(|snapshot| snapshot.snapshot_id());

@@ -1,18 +1,19 @@
-//! One statement from start to end: keep the source, find the rows, write files, commit.
+//! One statement: keep the source, find the rows, write files, commit.
 //!
 //! Each step but the last is a query that goes through the session's engine. If another commit came
-//! between and touched what this statement depends on, finding and writing are done again on the new
-//! head; the source is read again only if it reads the table itself.
+//! between and touched what this statement depends on, `rounds` has finding and writing done again
+//! on the new head; the source is read again only if it reads the table itself.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use iceberg::spec::MAIN_BRANCH;
 use tokio::sync::Mutex;
 
-use super::apply::{Applied, Applying};
+use super::apply::Applying;
 use super::cardinality;
 use super::conflict::{StillTrue, reads_elsewhere, times_read};
 use super::counts::Found;
@@ -21,128 +22,88 @@ use super::keep::Kept;
 use super::planning::Planning;
 use super::query::everything;
 use super::report::ChangeReport;
-use super::rounds::{Destination, counted, newest};
+use super::rounds::{self, Destination, Round, counted};
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
 use super::target::{Source, Target, alias_of, normal, parts};
-use crate::commit::{Backoff, CommitRequest, FileChange, Outcome};
+use crate::commit::{FileChange, Outcome};
 use crate::observer::Event;
 use crate::refs::{RefKind, require};
 use crate::scan::IcebergTable;
 use crate::sql::{CATALOG, Parsed};
-use crate::table::{RowLevelMode, WriteProperties};
+use crate::table::{IsolationLevel, RowLevelMode};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
+
+/// Runs a statement that changes rows of its target.
+///
+/// # Errors
+/// As [`LakeSession::change`].
+pub(super) async fn change(
+    session: &LakeSession,
+    parsed: Parsed,
+    mut given: HashMap<TableName, Arc<dyn TableProvider>>,
+    to: Destination<'_>,
+) -> Result<ChangeReport> {
+    let statement = RowStatement::read(&parsed.statement)?
+        .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
+    let name = table_name(session, &statement.target)?;
+    let base = session.lake.open_table(&name, &session.access).await?;
+    let base = base.with_manifests(Arc::clone(&session.manifests));
+    base.check_writable()?;
+    given.insert(name.clone(), Arc::new(provider(&base, to.branch)?));
+    let prepared = session.sql.prepare(parsed, given).await?;
+    // With its version clauses numbered, the statement is another one.
+    let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
+    let default = session.sql.default_namespace();
+    let reads_all =
+        statement.limit.is_some() || reads_elsewhere(&prepared.statement, &name, &default);
+    let source_reads_all =
+        statement.source.as_ref().is_some_and(|source| times_read(source, &name, &default) > 0)
+            || statement.with.as_ref().is_some_and(|with| times_read(with, &name, &default) > 0);
+    let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
+    let report = ChangeReport::new(statement.verb);
+    let planning = Mutex::new(Planning::new(session, prepared, scratch));
+    let source = None;
+    let run = Run { session, statement, source, reads_all, source_reads_all, planning, name };
+    rounds::finish(session, base, to, report, run).await
+}
 
 /// A statement under way.
 pub(super) struct Run<'a> {
-    pub(super) session: &'a LakeSession,
-    pub(super) request: CommitRequest,
-    pub(super) statement: RowStatement,
-    pub(super) source: Option<Source>,
+    session: &'a LakeSession,
+    statement: RowStatement,
+    source: Option<Source>,
     /// Whether any change of the table since it was read may change what the statement means.
     pub(super) reads_all: bool,
     /// Whether the source itself reads the table, and so is another one after each change of it.
     source_reads_all: bool,
     pub(super) planning: Mutex<Planning<'a>>,
-    /// The branch that is changed.
-    pub(super) branch: String,
     name: TableName,
-    /// The table as this round reads it.
-    base: LakeTable,
-    report: ChangeReport,
+}
+
+#[async_trait]
+impl Round for Run<'_> {
+    async fn round(
+        &mut self,
+        base: &LakeTable,
+        to: Destination<'_>,
+        report: &mut ChangeReport,
+    ) -> Result<Outcome> {
+        if report.rounds == 1 {
+            self.keep_source(report).await?;
+        } else if self.source_reads_all {
+            let table = provider(base, to.branch)?;
+            self.planning.get_mut().set_target(&self.name, table)?;
+            self.keep_source(report).await?;
+        }
+        self.find_and_write(base, to, report).await
+    }
 }
 
 impl<'a> Run<'a> {
-    /// Settles all tables that the statement reads.
-    pub(super) async fn start(
-        session: &'a LakeSession,
-        parsed: Parsed,
-        mut given: HashMap<TableName, Arc<dyn TableProvider>>,
-        request: CommitRequest,
-        branch: String,
-    ) -> Result<Self> {
-        let statement = RowStatement::read(&parsed.statement)?
-            .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
-        let name = table_name(session, &statement.target)?;
-        let base = session.lake.open_table(&name, &session.access).await?;
-        let base = base.with_manifests(Arc::clone(&session.manifests));
-        base.check_writable()?;
-        given.insert(name.clone(), Arc::new(provider(&base, &branch)?));
-        let prepared = session.sql.prepare(parsed, given).await?;
-        // With its version clauses numbered, the statement is another one.
-        let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
-        let default = session.sql.default_namespace();
-        let reads_all =
-            statement.limit.is_some() || reads_elsewhere(&prepared.statement, &name, &default);
-        let source_reads_all = statement
-            .source
-            .as_ref()
-            .is_some_and(|source| times_read(source, &name, &default) > 0)
-            || statement.with.as_ref().is_some_and(|with| times_read(with, &name, &default) > 0);
-        let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
-        let report = ChangeReport::new(statement.verb);
-        let planning = Mutex::new(Planning::new(session, prepared, scratch));
-        let source = None;
-        Ok(Self {
-            session,
-            request,
-            statement,
-            source,
-            reads_all,
-            source_reads_all,
-            planning,
-            branch,
-            name,
-            base,
-            report,
-        })
-    }
-
-    /// Runs the statement.
-    pub(super) async fn finish(mut self) -> Result<ChangeReport> {
-        if let Some(snapshot_id) =
-            self.base.snapshot_of_commit_on(&self.branch, &self.request.commit_id)
-        {
-            self.report.snapshot_id = Some(snapshot_id);
-            self.report.already_committed = true;
-            return Ok(self.report);
-        }
-        self.keep_source().await?;
-        let properties = WriteProperties::read(self.base.metadata().properties())?;
-        let mut backoff = Backoff::new(&properties, self.session.lake.ids.as_ref());
-        loop {
-            let outcome = Box::pin(self.round()).await?;
-            let Outcome::Conflicted { reason, .. } = &outcome else {
-                let settled = outcome.settled()?;
-                self.report.snapshot_id = settled.map(|(id, _)| id);
-                self.report.already_committed = settled.is_some_and(|(_, is_new)| !is_new);
-                return Ok(self.report);
-            };
-            tracing::info!(table = %self.name, %reason, round = self.report.rounds, "conflict");
-            self.session.lake.observer.event(&Event::Retried { attempts: self.report.rounds });
-            if !backoff.wait().await {
-                return outcome.settled().map(|_| self.report);
-            }
-            self.report.rounds += 1;
-            self.take_up().await?;
-        }
-    }
-
-    /// Makes the table as it is now the one that is changed, whatever its schema is by now.
-    async fn take_up(&mut self) -> Result<()> {
-        let to = Destination { request: &self.request, branch: &self.branch };
-        self.base = newest(self.session, &self.base, to).await?;
-        if self.source_reads_all {
-            let table = provider(&self.base, &self.branch)?;
-            self.planning.get_mut().set_target(&self.name, table)?;
-            self.keep_source().await?;
-        }
-        Ok(())
-    }
-
     /// Evaluates the source of a `MERGE`: once, unless it reads the table that changes.
-    async fn keep_source(&mut self) -> Result<()> {
+    async fn keep_source(&mut self, report: &mut ChangeReport) -> Result<()> {
         let Some(factor) = self.statement.source.clone() else { return Ok(()) };
         let alias = source_alias(&factor)?;
         if alias == alias_of(&self.statement) {
@@ -160,7 +121,7 @@ impl<'a> Run<'a> {
             )));
         }
         let kept = planning.keep(plan).await?;
-        self.report.source_rows = kept.rows();
+        report.source_rows = kept.rows();
         planning.set_kept(SOURCE, &columns, &kept, true)?;
         self.session.lake.observer.event(&Event::SourceKept { rows: kept.rows() });
         self.source = Some(Source { alias, columns });
@@ -168,9 +129,18 @@ impl<'a> Run<'a> {
     }
 
     /// Finds, writes and tries to commit, on the table as it is in `base`.
-    async fn round(&mut self) -> Result<Outcome> {
-        let target = self.target()?;
-        let table = provider(&self.base, &self.branch)?;
+    async fn find_and_write(
+        &self,
+        base: &LakeTable,
+        to: Destination<'_>,
+        report: &mut ChangeReport,
+    ) -> Result<Outcome> {
+        let table = provider(base, to.branch)?;
+        let target = Target {
+            name: self.name.clone(),
+            alias: alias_of(&self.statement),
+            columns: Arc::clone(table.columns()),
+        };
         let (pairs, inserts) = {
             let mut planning = self.planning.lock().await;
             planning.set_target(&self.name, table.clone())?;
@@ -189,40 +159,37 @@ impl<'a> Run<'a> {
         let applying = Applying {
             target: &target,
             table: &table,
-            base: &self.base,
+            base,
             found: &found,
-            mode: RowLevelMode::read(self.base.metadata().properties(), self.statement.verb)?,
-            commit_id: &self.request.commit_id,
+            mode: RowLevelMode::read(base.metadata().properties(), self.statement.verb)?,
+            commit_id: &to.request.commit_id,
         };
         let applied = applying.apply(&mut planning, inserts).await?;
         drop(planning);
-        self.report.inserted_rows = applied.inserted_rows;
-        self.report.updated_rows = found.updated_rows;
-        self.report.deleted_rows = found.deleted_rows;
-        self.report.unchanged_rows = found.same_rows;
-        self.report.files_considered = considered;
-        self.report.files = files;
-        self.report.files_rewritten = applied.files_rewritten;
-        self.report.files_added = applied.written.files.len() as u64;
-        self.report.delete_files_added = applied.deletes.len() as u64;
-        self.commit(&target, applied, found).await
-    }
-
-    async fn commit(&self, target: &Target, applied: Applied, found: Found) -> Result<Outcome> {
-        let change = FileChange { branch: Some(self.branch.clone()), ..applied.change() };
-        let validation =
-            StillTrue { run: self, base: &self.base, target, matched: found.matched() };
-        let request = counted(&self.request, &self.report);
-        let outcome = self.session.lake.commit(&self.base, &change, &request, &validation).await;
+        report.inserted_rows = applied.inserted_rows;
+        report.updated_rows = found.updated_rows;
+        report.deleted_rows = found.deleted_rows;
+        report.unchanged_rows = found.same_rows;
+        report.files_considered = considered;
+        report.files = files;
+        report.files_rewritten = applied.files_rewritten;
+        report.files_added = applied.written.files.len() as u64;
+        report.delete_files_added = applied.deletes.len() as u64;
+        let validation = StillTrue {
+            run: self,
+            base,
+            branch: to.branch,
+            target: &target,
+            matched: found.matched(),
+            isolation: IsolationLevel::read(base.metadata().properties(), self.statement.verb)?,
+        };
+        let change = FileChange { branch: Some(to.branch.to_string()), ..applied.change() };
+        let request = counted(to.request, report);
+        let outcome = self.session.lake.commit(base, &change, &request, &validation).await;
         if !matches!(outcome, Ok(Outcome::Committed { .. } | Outcome::Unknown(_))) {
             applied.discard();
         }
         outcome
-    }
-
-    fn target(&self) -> Result<Target> {
-        let columns = Arc::clone(provider(&self.base, &self.branch)?.columns());
-        Ok(Target { name: self.name.clone(), alias: alias_of(&self.statement), columns })
     }
 
     /// Finds the pairs in the target that `planning` knows, and keeps them.

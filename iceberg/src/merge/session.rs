@@ -14,7 +14,7 @@ use super::insert;
 use super::insert_statement::{InsertStatement, truncated};
 use super::report::ChangeReport;
 use super::rounds::Destination;
-use super::run::Run;
+use super::run;
 use super::statement::RowStatement;
 use crate::access::Access;
 use crate::commit::{CommitRequest, RunContext};
@@ -167,6 +167,6 @@ impl LakeSession {
         if let Some(target) = truncated(&parsed.statement)? {
             return Box::pin(insert::truncate(self, &target, to)).await;
         }
-        Box::pin(Run::start(self, parsed, given, request, branch).await?.finish()).await
+        Box::pin(run::change(self, parsed, given, to)).await
     }
 }

@@ -4,8 +4,10 @@ pub mod definition;
 pub mod evolve;
 mod opened;
 pub mod properties;
+mod row_level;
 pub mod schema;
 
 pub use definition::{ColumnDefinition, PartitionColumn, TableDefinition};
 pub use opened::LakeTable;
-pub use properties::{MetricsMode, RowLevelMode, WriteProperties};
+pub use properties::{MetricsMode, WriteProperties};
+pub use row_level::{IsolationLevel, RowLevelMode};

@@ -24,9 +24,6 @@ const BLOOM_COLUMN: &str = "write.parquet.bloom-filter-enabled.column.";
 const RETRIES: &str = "commit.retry.num-retries";
 const RETRY_MIN_MS: &str = "commit.retry.min-wait-ms";
 const RETRY_MAX_MS: &str = "commit.retry.max-wait-ms";
-const MERGE_MODE: &str = "write.merge.mode";
-const UPDATE_MODE: &str = "write.update.mode";
-const DELETE_MODE: &str = "write.delete.mode";
 const PREVIOUS_VERSIONS: &str = "write.metadata.previous-versions-max";
 
 /// What manifests say of a column's values.
@@ -71,37 +68,6 @@ impl FromStr for MetricsMode {
                     ),
                 )),
             },
-        }
-    }
-}
-
-/// How rows of a file are changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowLevelMode {
-    /// The file is written anew.
-    CopyOnWrite,
-    /// Its rows are deleted by position; what they become is written to a new file.
-    MergeOnRead,
-}
-
-impl RowLevelMode {
-    /// What a table's properties say for `MERGE`, `UPDATE` or `DELETE`; copy-on-write if nothing.
-    ///
-    /// # Errors
-    /// `InvalidInput`, naming the property, for a mode that is not one.
-    pub fn read(properties: &HashMap<String, String>, verb: &str) -> Result<Self> {
-        let key = match verb {
-            "UPDATE" => UPDATE_MODE,
-            "DELETE" => DELETE_MODE,
-            _ => MERGE_MODE,
-        };
-        match properties.get(key).map_or("copy-on-write", String::as_str) {
-            "copy-on-write" => Ok(Self::CopyOnWrite),
-            "merge-on-read" => Ok(Self::MergeOnRead),
-            other => Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("{key} is `{other}`; use copy-on-write or merge-on-read"),
-            )),
         }
     }
 }

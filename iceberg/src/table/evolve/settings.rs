@@ -11,7 +11,7 @@ use super::columns::check_new_name;
 use super::refused;
 use crate::commit::summary::MAX_VALUE_BYTES;
 use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
-use crate::table::{RowLevelMode, TableDefinition, WriteProperties};
+use crate::table::{IsolationLevel, RowLevelMode, TableDefinition, WriteProperties};
 use crate::{Error, Result};
 
 /// The properties whose values are lists of columns.
@@ -58,6 +58,7 @@ pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Re
     }
     for verb in ["MERGE", "UPDATE", "DELETE"] {
         RowLevelMode::read(properties, verb)?;
+        IsolationLevel::read(properties, verb)?;
     }
     WriteProperties::read(properties).map(drop)
 }
