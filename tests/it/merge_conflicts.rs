@@ -97,7 +97,7 @@ type Case = (&'static str, &'static str, u32, &'static [&'static str]);
 const UPSERT: &str = "MERGE INTO ns.t USING (VALUES (1, 'a', 11), (9, 'z', 9)) AS s(id, site, n) \
     ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = s.n WHEN NOT MATCHED THEN INSERT *";
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 13] = [
     // Rows of other files, and other new rows, are nothing to it.
     (
         UPSERT,
@@ -173,6 +173,19 @@ const CASES: [Case; 11] = [
         "UPDATE ns.t SET n = 400 WHERE id = 4",
         2,
         &["1|a|400", "2|a|20", "3|b|30", "4|c|400"],
+    ),
+    // What is replaced are all rows that the condition takes, also those that came meanwhile.
+    (
+        "INSERT INTO ns.t REPLACE WHERE site = 'a' VALUES (7, 'a', 70)",
+        "INSERT INTO ns.t VALUES (5, 'a', 50)",
+        2,
+        &["3|b|30", "4|c|40", "7|a|70"],
+    ),
+    (
+        "INSERT INTO ns.t REPLACE WHERE site = 'a' VALUES (7, 'a', 70)",
+        "UPDATE ns.t SET n = 0 WHERE site = 'b'",
+        1,
+        &["3|b|0", "4|c|40", "7|a|70"],
     ),
     (
         "DELETE FROM ns.t ORDER BY n DESC LIMIT 1",

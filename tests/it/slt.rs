@@ -330,6 +330,11 @@ async fn insert_overwrite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn insert_replace_where() {
+    changing("insert_replace_where.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn truncate() {
     changing("truncate.slt").await;
 }

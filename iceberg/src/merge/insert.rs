@@ -161,7 +161,11 @@ fn on(branch: &str) -> FileChange {
 
 /// The rows of a query as those of the target: by position, or in the columns that are named. A
 /// column that is not given is NULL.
-fn placed(plan: LogicalPlan, target: &Target, names: &[ObjectName]) -> Result<LogicalPlan> {
+pub(super) fn placed(
+    plan: LogicalPlan,
+    target: &Target,
+    names: &[ObjectName],
+) -> Result<LogicalPlan> {
     let given: Vec<(Expr, arrow::datatypes::DataType)> = plan
         .schema()
         .iter()

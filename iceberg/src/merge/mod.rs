@@ -13,6 +13,7 @@
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
+//! `INSERT … REPLACE WHERE` (`replacement`) is a `DELETE` that brings rows. The other kinds of
 //! `INSERT`, `INSERT OVERWRITE` and `TRUNCATE` (`insert`, `rounds`, `replace`) look for no rows, and so
 //! have one query at most. `CREATE`, `DROP` and `ALTER` (`define`, `create_as`) are here because a table
 //! may be made of a query's rows.
@@ -37,6 +38,7 @@ mod keep;
 mod planning;
 mod query;
 mod replace;
+mod replacement;
 mod report;
 mod rewrite;
 mod rounds;

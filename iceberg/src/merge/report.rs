@@ -3,7 +3,7 @@
 /// What a statement that changes rows did, or found done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeReport {
-    /// `MERGE`, `UPDATE` or `DELETE`.
+    /// `MERGE`, `UPDATE`, `DELETE`, `INSERT` or another of its kind.
     pub verb: &'static str,
     /// The snapshot that holds the change; `None` if nothing was to be changed.
     pub snapshot_id: Option<i64>,

@@ -62,7 +62,11 @@ pub(super) async fn change(
         statement.source.as_ref().is_some_and(|source| times_read(source, &name, &default) > 0)
             || statement.with.as_ref().is_some_and(|with| times_read(with, &name, &default) > 0);
     let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
-    let report = ChangeReport::new(statement.verb);
+    let verb = match statement.replacement {
+        Some(_) => "INSERT REPLACE WHERE",
+        None => statement.verb,
+    };
+    let report = ChangeReport::new(verb);
     let planning = Mutex::new(Planning::new(session, prepared, scratch));
     let source = None;
     let run = Run { session, statement, source, reads_all, source_reads_all, planning, name };
@@ -144,8 +148,12 @@ impl<'a> Run<'a> {
         let (pairs, inserts) = {
             let mut planning = self.planning.lock().await;
             planning.set_target(&self.name, table.clone())?;
+            let replacement = self.replacement(&mut planning, &target).await?;
             let pairs = self.keep_pairs(&mut planning, &target).await?;
-            let inserts = self.inserts(&mut planning, &target).await?;
+            let inserts = match replacement {
+                Some(rows) => Some(rows),
+                None => self.inserts(&mut planning, &target).await?,
+            };
             planning.check_versions()?;
             (pairs, inserts)
         };
@@ -229,6 +237,20 @@ impl<'a> Run<'a> {
         }
         let columns = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         Ok((plan, columns))
+    }
+
+    /// The plan of the rows that replace those that go, of an `INSERT … REPLACE WHERE`.
+    async fn replacement(
+        &self,
+        planning: &mut Planning<'a>,
+        target: &Target,
+    ) -> Result<Option<datafusion::logical_expr::LogicalPlan>> {
+        let (Some(replacement), Some(condition)) =
+            (&self.statement.replacement, &self.statement.condition)
+        else {
+            return Ok(None);
+        };
+        replacement.rows(planning, target, condition).await.map(Some)
     }
 
     /// The plan of the rows to be inserted, if any clause inserts.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind, Visit, Visitor, With,
 };
 
+use super::replacement::Replacement;
 use crate::sql::ALL_COLUMNS;
 use crate::{Error, ErrorKind, Result};
 
@@ -45,6 +46,8 @@ pub(crate) struct RowStatement {
     pub(super) source: Option<TableFactor>,
     /// What `UPDATE … FROM` and `DELETE … USING` join the target with.
     pub(super) others: Vec<TableWithJoins>,
+    /// What an `INSERT … REPLACE WHERE` puts in the place of the rows that it takes.
+    pub(super) replacement: Option<Replacement>,
     /// `ON` or `WHERE`.
     pub(super) condition: Option<Expr>,
     pub(super) matched: Vec<Clause>,
@@ -90,6 +93,7 @@ impl RowStatement {
             alias,
             source: None,
             others: Vec::new(),
+            replacement: None,
             condition: None,
             matched: Vec::new(),
             not_matched: Vec::new(),
@@ -179,8 +183,11 @@ impl RowStatement {
                 (!delete.optimizer_hints.is_empty(), "a hint", "leave it out"),
             ],
         )?;
+        let mut others = using.clone().unwrap_or_default();
+        let replacement = Replacement::take(&mut others);
         Ok(Self {
-            others: using.clone().unwrap_or_default(),
+            others,
+            replacement,
             condition: selection.clone(),
             matched: vec![Clause { condition: None, action: Action::Delete }],
             order_by: delete.order_by.clone(),

@@ -15,7 +15,7 @@
 //! | `session` | [`SqlSession`]: a statement's way from text to plan; `options` are its settings |
 //! | `relation` | a table, or what its metadata says: `"table$files"` |
 //! | `lookup` | which tables a statement reads, each asked for once |
-//! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` what the grammar lacks |
+//! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` and `replace_where` what the grammar lacks |
 //! | `define` | `CREATE`, `DROP` and `ALTER`, which have a grammar of their own |
 //! | `statement` | which statements a session that only reads takes |
 //! | `clause` | finds, evaluates and numbers version clauses; `moment` evaluates timestamps |
@@ -36,6 +36,7 @@ mod options;
 mod parse;
 mod planner;
 mod relation;
+mod replace_where;
 mod rewrite;
 mod session;
 mod source;
@@ -50,6 +51,7 @@ pub use lake_tables::LakeTables;
 pub(crate) use moment::moment_ms;
 pub use options::SqlOptions;
 pub(crate) use parse::Parsed;
+pub(crate) use replace_where::REPLACEMENT;
 pub(crate) use rewrite::ALL_COLUMNS;
 pub(crate) use session::Prepared;
 pub use session::SqlSession;

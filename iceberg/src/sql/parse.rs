@@ -11,6 +11,7 @@ use northstar_catalog::{Error, ErrorKind, Result};
 use super::define::{self, Definition};
 use super::dialect::NorthstarDialect;
 use super::from_datafusion;
+use super::replace_where;
 use super::rewrite::{Rewritten, rewrite};
 
 /// A statement, and how many version clauses its text has at the least.
@@ -46,7 +47,7 @@ fn tokens(sql: &str) -> Result<Rewritten> {
     let tokens = Tokenizer::new(&NorthstarDialect, sql)
         .tokenize_with_location()
         .map_err(|error| from_datafusion(ParserError::from(error).into()))?;
-    Ok(rewrite(tokens))
+    Ok(rewrite(replace_where::rewrite(tokens)))
 }
 
 /// Parses one statement; nesting is limited to `recursion_limit` levels.
