@@ -34,7 +34,9 @@ pub(crate) enum Depends {
     List,
     /// Its manifests.
     Manifests,
-    /// Data and delete files.
+    /// Delete files, to count the rows of a data file.
+    Deletes,
+    /// Data files as well.
     Rows,
 }
 
@@ -56,7 +58,8 @@ impl Action {
             Damage::Metadata => true,
             Damage::List => self.depends >= Depends::List,
             Damage::Manifest => self.depends >= Depends::Manifests,
-            Damage::Footer | Damage::Pages | Damage::Deletes => self.depends >= Depends::Rows,
+            Damage::Deletes => self.depends >= Depends::Deletes,
+            Damage::Footer | Damage::Pages => self.depends >= Depends::Rows,
         }
     }
 }
@@ -103,8 +106,8 @@ pub(crate) fn actions() -> Vec<Action> {
         of("delete on read", statements::deleting, statements::deleted, Depends::Rows),
         of("update on read", statements::updating, statements::updated, Depends::Rows),
         of("insert", statements::inserting, statements::inserted, Depends::List),
-        of("replace partitions", statements::replacing, statements::replaced, Depends::Manifests),
-        of("truncate", statements::truncating, statements::truncated, Depends::Manifests),
+        of("replace partitions", statements::replacing, statements::replaced, Depends::Deletes),
+        of("truncate", statements::truncating, statements::truncated, Depends::Deletes),
         of("alter schema", statements::widening, statements::widened, Depends::Metadata),
         of("alter spec", statements::respeccing, statements::respecced, Depends::Metadata),
     ]
