@@ -44,8 +44,12 @@ pub enum Event {
     },
     /// All data files of a commit are written; nothing refers to them yet.
     DataFilesComplete,
+    /// One manifest of an attempt is written.
+    ManifestWritten,
     /// The manifests and the manifest list of an attempt are written.
     ManifestsWritten,
+    /// The files of an attempt are written, and are brought to disk now.
+    Syncing,
     /// The new metadata file is written; the pointer still shows the old one.
     MetadataWritten,
     /// The pointer has moved: the commit is visible.
@@ -54,6 +58,11 @@ pub enum Event {
     Retried {
         /// How many attempts have failed so far.
         attempts: u32,
+    },
+    /// Maintenance removed a file that nothing refers to.
+    FileRemoved {
+        /// Its size, as far as it is known.
+        bytes: u64,
     },
 }
 

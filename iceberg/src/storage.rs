@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use iceberg::io::{FileIO, FileIOBuilder, LocalFsStorageFactory};
 
@@ -81,6 +83,43 @@ fn sync(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| Error::io(error, "bring a file to disk", path.display()))
+}
+
+/// What the file system knows of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+/// Looks at a file; `None` if it is gone.
+///
+/// # Errors
+/// As the file system says.
+pub fn about(location: &str) -> Result<Option<About>> {
+    let path = local_path(location)?;
+    match std::fs::metadata(&path) {
+        Ok(about) => {
+            let modified_ms = about.mtime() * 1_000 + about.mtime_nsec() / 1_000_000;
+            Ok(Some(About { bytes: about.len(), modified_ms }))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(error, "look at a file", path.display())),
+    }
+}
+
+/// Makes a file look as if it was written at a time.
+///
+/// # Errors
+/// As the file system says; `PermissionDenied` for a file of another user.
+pub fn renew(location: &str, now_ms: i64) -> Result<()> {
+    let path = local_path(location)?;
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+    File::open(&path)
+        .and_then(|file| file.set_modified(now))
+        .map_err(|error| Error::io(error, "set the time of a file", path.display()))
 }
 
 /// Removes files that nothing refers to; those that are gone already do not matter. What cannot be

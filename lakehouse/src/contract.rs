@@ -8,6 +8,7 @@
 //! sort = ["collected_at", "lab_result_id"]
 //! key = ["lab_result_id"]
 //! version = "version"                  # of two states of a record, the one with the higher one wins
+//! version_is_utc = true                # if the version is a `timestamp`: its times are in UTC
 //! deletes = "soft"                     # `merge` keeps deleted rows and marks them; or "hard"
 //! bloom = ["patient_id"]
 //!
@@ -44,6 +45,7 @@ pub struct TableContract {
     key: Vec<String>,
     bloom: Vec<String>,
     version: Option<String>,
+    version_is_utc: Option<bool>,
     deletes: Option<String>,
     columns: BTreeMap<String, ColumnContract>,
 }
@@ -171,6 +173,12 @@ impl TableContract {
                  column"
             ));
         }
+        if self.version_is_utc.is_some() && self.version.is_none() {
+            mistakes.push(format!(
+                "[{table}] version_is_utc: there is no version; name its column with version = \"…\", \
+                 or leave this out"
+            ));
+        }
         for (column, said) in &self.columns {
             if let Some(Err(error)) = said.type_text().map(str::parse::<ColumnType>) {
                 mistakes.push(format!("[{table}.columns] {column}: {}", error.message()));
@@ -199,6 +207,12 @@ impl TableContract {
     /// The column that rises with each state of a record, if there is one.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
+    }
+
+    /// Whether a version that is a `timestamp` without a zone holds times in UTC, as it says. Local
+    /// times do not rise in the hour that the end of daylight saving repeats.
+    pub fn version_is_utc(&self) -> bool {
+        self.version_is_utc == Some(true)
     }
 
     /// What becomes of deleted rows, if it is said.
@@ -313,7 +327,12 @@ mod tests {
         for part in ["3 mistakes", "k is there twice", "part of the key", "use soft or hard"] {
             assert!(error.message().contains(part), "{error}");
         }
-        let error = "[a]\nunknown = 1\n".parse::<Contract>().unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
+        let text = "[a]\nkey = [\"k\"]\nversion_is_utc = true\n";
+        let error = text.parse::<Contract>().unwrap_err();
+        assert!(error.message().contains("version_is_utc: there is no version"), "{error}");
+        for text in ["[a]\nunknown = 1\n", "[a]\nversion_is_utc = \"yes\"\n"] {
+            let error = text.parse::<Contract>().unwrap_err();
+            assert!(error.to_string().contains("line 2"), "{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! A process of its own that loads or merges, and is killed by the kernel in the middle of it.
+//! A process of its own that works on a table, and is killed by the kernel in the middle of it.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use northstar_iceberg::observer::{Event, Observer};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
+use super::actions::named;
 use super::contents::Contents;
 use super::merging::merge;
 use super::observers::kind;
@@ -26,7 +27,7 @@ pub(crate) struct Death {
     pub(crate) kind: Option<String>,
     /// At the how many-th of them, from 1; never for 0.
     pub(crate) nth: usize,
-    /// How long after it, in microseconds, while the load goes on.
+    /// How long after it, in microseconds, while the work goes on.
     pub(crate) after_us: u64,
 }
 
@@ -67,19 +68,26 @@ impl Observer for Deadly {
     }
 }
 
-/// Loads `from` in a child; whether it was killed. A child that fails otherwise fails the test.
-pub(crate) fn load_and_die(place: &Place, from: &Path, run: u32, death: &Death) -> bool {
-    work_and_die(place, Some(from), run, death)
+/// What a child does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Work<'a> {
+    /// Loads a folder.
+    Load(&'a Path),
+    /// Runs the MERGE of `merging.rs`.
+    Merge,
+    /// Does the action of this name.
+    Act(&'static str),
 }
 
-/// Merges into the table of `merging.rs` in a child; whether it was killed, as with loads.
-pub(crate) fn merge_and_die(place: &Place, run: u32, death: &Death) -> bool {
-    work_and_die(place, None, run, death)
-}
-
-fn work_and_die(place: &Place, from: Option<&Path>, run: u32, death: &Death) -> bool {
+/// Works in a child; whether it was killed. A child that fails otherwise fails the test.
+pub(crate) fn work_and_die(place: &Place, work: Work<'_>, run: u32, death: &Death) -> bool {
+    let (work, what) = match work {
+        Work::Load(from) => ("load", json!(from)),
+        Work::Merge => ("merge", Value::Null),
+        Work::Act(name) => ("act", json!(name)),
+    };
     let order = json!({
-        "folder": place.path().parent(), "from": from, "run": run,
+        "folder": place.path().parent(), "work": work, "what": what, "run": run,
         "kind": death.kind, "nth": death.nth, "after_us": death.after_us,
     });
     let output = again("child::obeys_its_order", &[(ORDER, &order.to_string())]);
@@ -106,7 +114,7 @@ pub(crate) fn text(output: &Output) -> String {
 
 async fn obey(order: &str) {
     let order: Value = serde_json::from_str(order).expect("an order in JSON");
-    let path = |key: &str| order[key].as_str().map(PathBuf::from);
+    let said = |key: &str| order[key].as_str().expect("text");
     let number = |key: &str| order[key].as_u64().expect("a number");
     let death = Death {
         kind: order["kind"].as_str().map(str::to_string),
@@ -115,11 +123,15 @@ async fn obey(order: &str) {
     };
     let observer = Arc::new(Deadly { death, seen: AtomicUsize::new(0) });
     let run = u32::try_from(number("run")).expect("a small number");
-    let place = Place::new(&path("folder").expect("a path"));
+    let place = Place::new(Path::new(said("folder")));
     let lake = place.observed(run, observer).await;
-    match path("from") {
-        Some(from) => assert!(load(&lake, &from).await.expect("a load").balances()),
-        None => assert!(merge(&lake).await.expect("a MERGE").snapshot_id.is_some()),
+    match said("work") {
+        "load" => {
+            assert!(load(&lake, Path::new(said("what"))).await.expect("a load").balances());
+        }
+        "merge" => assert!(merge(&lake).await.expect("a MERGE").snapshot_id.is_some()),
+        // What an action before it left may be all that was to be done.
+        _ => drop((named(said("what")).run)(lake).await.expect("an action")),
     }
 }
 
@@ -131,8 +143,9 @@ async fn obeys_its_order() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (place, from) = (Place::new(folder.path()), first_extract(folder.path()));
-    assert!(load_and_die(&place, &from, 1, &Death::at("FileOpened", 1)));
+    let work = Work::Load(&from);
+    assert!(work_and_die(&place, work, 1, &Death::at("FileOpened", 1)));
     assert_eq!(Contents::read(&place.lake(2).await).await.rows.len(), 0);
-    assert!(!load_and_die(&place, &from, 3, &Death::never()));
+    assert!(!work_and_die(&place, work, 3, &Death::never()));
     assert_eq!(Contents::read(&place.lake(4).await).await.rows.len(), 5);
 }

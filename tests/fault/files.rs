@@ -32,8 +32,9 @@ pub(crate) async fn reachable(lake: &Lake, name: &TableName) -> BTreeSet<PathBuf
         for manifest in list.entries() {
             locations.push(manifest.manifest_path.clone());
             let manifest = manifest.load_manifest(&lake.file_io()).await.expect("a manifest");
-            let files = manifest.entries().iter().map(|entry| entry.data_file().file_path());
-            locations.extend(files.map(str::to_string));
+            // That a file was removed may be told of one that has expired since.
+            let alive = manifest.entries().iter().filter(|entry| entry.is_alive());
+            locations.extend(alive.map(|entry| entry.file_path().to_string()));
         }
     }
     locations.iter().map(|location| storage::local_path(location).expect("a path")).collect()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use northstar_iceberg::observer::Observer;
 use tempfile::TempDir;
 
-use super::child::{Death, load_and_die};
+use super::child::{Death, Work, work_and_die};
 use super::contents::Contents;
 use super::observers::Recorder;
 use super::place::{Place, first_extract, load, second_extract};
@@ -65,7 +65,7 @@ impl Scenario {
         }
         let mut killed = Vec::new();
         for (run, death) in (1..).zip(deaths) {
-            killed.push(load_and_die(&place, &self.from, run, death));
+            killed.push(work_and_die(&place, Work::Load(&self.from), run, death));
             let found = Contents::read(&place.lake(run).await).await;
             found.check_old_or_new(&self.old, &self.new, &format!("after {deaths:?}"));
         }

@@ -1,7 +1,7 @@
 //! SIGKILL at each stage edge of a MERGE and at random moments: the table is in the old or the new
 //! state, and the rerun completes it once (W2 to W4).
 
-use super::child::{Death, merge_and_die};
+use super::child::{Death, Work, work_and_die};
 use super::kill::{edges, numbers, random_deaths};
 use super::merged::{State, Undisturbed};
 use super::merging::{before, put_aside};
@@ -12,7 +12,7 @@ impl Undisturbed {
         let (_folder, place) = before().await;
         let mut killed = Vec::new();
         for (run, death) in (1..).zip(deaths) {
-            killed.push(merge_and_die(&place, run, death));
+            killed.push(work_and_die(&place, Work::Merge, run, death));
             let found = State::read(&place.lake(run).await).await;
             let is_new = found == self.new;
             assert!(

@@ -8,6 +8,12 @@
     reason = "these are tests throughout: what fails in them fails the test"
 )]
 
+mod action_damage;
+mod action_disks;
+mod action_kills;
+mod action_replies;
+mod action_waits;
+mod actions;
 mod alter;
 mod child;
 mod contents;
@@ -26,6 +32,7 @@ mod merge_waits;
 mod merged;
 mod merging;
 mod observers;
+mod orphan_age;
 mod place;
 mod race;
 mod race_pairs;

@@ -16,10 +16,13 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::Spilled { .. } => "Spilled",
         Event::DataFileWritten { .. } => "DataFileWritten",
         Event::DataFilesComplete => "DataFilesComplete",
+        Event::ManifestWritten => "ManifestWritten",
         Event::ManifestsWritten => "ManifestsWritten",
+        Event::Syncing => "Syncing",
         Event::MetadataWritten => "MetadataWritten",
         Event::Committed => "Committed",
         Event::Retried { .. } => "Retried",
+        Event::FileRemoved { .. } => "FileRemoved",
         _ => "other",
     }
 }

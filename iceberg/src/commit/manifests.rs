@@ -13,6 +13,7 @@ use super::change::{DeleteFile, FileChange};
 use super::regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 use super::snapshot::Attempt;
 use crate::lake::{damaged, written};
+use crate::observer::Event;
 use crate::scan::only_data_file;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result};
 
@@ -137,7 +138,8 @@ impl<'a> Manifests<'a> {
             }
             .map_err(failed)?;
         }
-        self.list.push(writer.write_manifest_file().await.map_err(failed)?);
+        let manifest = writer.write_manifest_file().await.map_err(failed)?;
+        self.push_written(manifest);
         Ok(())
     }
 
@@ -162,7 +164,8 @@ impl<'a> Manifests<'a> {
         for file in files {
             manifest.add_file(file.clone(), metadata.next_sequence_number()).map_err(failed)?;
         }
-        self.list.push(manifest.write_manifest_file().await.map_err(failed)?);
+        let manifest = manifest.write_manifest_file().await.map_err(failed)?;
+        self.push_written(manifest);
         Ok(())
     }
 
@@ -190,7 +193,8 @@ impl<'a> Manifests<'a> {
                 let sequence = metadata.next_sequence_number();
                 manifest.add_file(delete.file.clone(), sequence).map_err(failed)?;
             }
-            self.list.push(manifest.write_manifest_file().await.map_err(failed)?);
+            let manifest = manifest.write_manifest_file().await.map_err(failed)?;
+            self.push_written(manifest);
         }
         Ok(())
     }
@@ -215,6 +219,12 @@ impl<'a> Manifests<'a> {
             ManifestContentType::Deletes => builder.build_v2_deletes(),
         };
         Ok((writer, location))
+    }
+
+    /// Adds a manifest that was written just now.
+    pub(super) fn push_written(&mut self, manifest: ManifestFile) {
+        self.list.push(manifest);
+        self.lake.observer.event(&Event::ManifestWritten);
     }
 
     /// The location of one more manifest, which is the attempt's from now on.

@@ -20,6 +20,7 @@ mod alter;
 mod change;
 mod manifests;
 mod outcome;
+mod presence;
 mod publish;
 mod regroup;
 mod retry;

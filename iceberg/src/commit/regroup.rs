@@ -127,7 +127,8 @@ impl Manifests<'_> {
                 )
                 .map_err(failed)?;
         }
-        self.list.push(writer.write_manifest_file().await.map_err(failed)?);
+        let manifest = writer.write_manifest_file().await.map_err(failed)?;
+        self.push_written(manifest);
         Ok(())
     }
 }

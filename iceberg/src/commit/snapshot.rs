@@ -7,6 +7,7 @@ use iceberg::spec::{ManifestFile, ManifestListWriter, Snapshot, Summary, TableMe
 
 use super::change::FileChange;
 use super::manifests::Manifests;
+use super::presence::{AddedFile, check_present, of_table};
 use super::summary::{self, CommitRequest};
 use crate::lake::written;
 use crate::observer::Event;
@@ -85,20 +86,22 @@ pub(crate) async fn stage(
         .map_err(|error| unfit(head, error))?
         .metadata;
     let deletes = change.added_deletes.iter().map(|delete| &delete.file);
-    let added = change.added.iter().chain(deletes).map(|file| file.file_path().to_string());
-    let added = added.collect();
+    let added = change.added.iter().chain(deletes).map(AddedFile::new).collect();
     stage_metadata(lake, head, next, Some(snapshot_id), attempt, added).await.map(Ok)
 }
 
 /// Writes the metadata file that follows `head`'s, and brings it and the files that it is the first
-/// to refer to to disk.
+/// to refer to to disk. The added files are looked at once more.
+///
+/// # Errors
+/// As [`check_present`]; storage errors.
 pub(crate) async fn stage_metadata(
     lake: &Lake,
     head: &LakeTable,
     next: TableMetadata,
     snapshot_id: Option<i64>,
     mut attempt: Attempt,
-    added: Vec<String>,
+    added: Vec<AddedFile>,
 ) -> Result<Staged> {
     let next_location = MetadataLocation::from_str(head.metadata_location())
         .map_err(|error| unfit(head, error))?
@@ -110,14 +113,21 @@ pub(crate) async fn stage_metadata(
         .await
         .map_err(|error| written("a metadata file", &metadata_location, error))?;
 
+    lake.observer.event(&Event::Syncing);
     let mut durable = attempt.artifacts.clone();
-    durable.extend(added);
-    tokio::task::spawn_blocking(move || storage::make_durable(&durable)).await.map_err(
-        |error| {
-            Error::new(ErrorKind::Internal, "bringing files to disk was broken off")
-                .with_source(error)
-        },
-    )??;
+    durable.extend(added.iter().map(|file| file.location().to_string()));
+    let now_ms = next.last_updated_ms();
+    let synced = move || {
+        let synced = storage::make_durable(&durable);
+        // Last, so that as little time as can be is left to whoever removes files; and what it says
+        // of a file that is gone helps more.
+        check_present(&added, now_ms)?;
+        synced
+    };
+    let synced = tokio::task::spawn_blocking(synced).await.map_err(|error| {
+        Error::new(ErrorKind::Internal, "bringing files to disk was broken off").with_source(error)
+    })?;
+    synced.map_err(of_table(head))?;
     lake.observer.event(&Event::MetadataWritten);
     Ok(Staged { snapshot_id, metadata_location, metadata: next, attempt })
 }

@@ -46,8 +46,7 @@ pub async fn preview_expiry(
 ) -> Result<ExpiryPreview> {
     let table = lake.open_table(name, access).await?;
     let plan = ExpiryPlan::of(table.metadata(), lake.clock.now_ms(), options)?;
-    let gone: HashSet<i64> = plan.snapshots.iter().copied().collect();
-    let files = doomed(lake, &table, |id| !gone.contains(&id)).await?;
+    let files = doomed_by(lake, &table, &plan).await?;
     let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
     Ok(ExpiryPreview { plan, files: count, bytes })
 }
@@ -55,14 +54,15 @@ pub async fn preview_expiry(
 /// Takes old snapshots, and tags and branches that have outlived their limit, out of a table, and
 /// removes the files that they alone held (C2).
 ///
-/// Files are removed only after the change of the metadata is known to have taken effect. An expiry
-/// that was broken off in between is taken up by the next one, for as long as the table's metadata log
-/// knows of it.
+/// Which files they are is found out before anything changes, and again if another writer came
+/// first. Files are removed only after the change of the metadata is known to have taken effect. An
+/// expiry that was broken off in between is taken up by the next one, for as long as the table's
+/// metadata log knows of it.
 ///
 /// # Errors
 /// As [`ExpiryPlan::of`] and [`Lake::alter`]; `CommitUnknown`, after which no file was removed;
-/// `Damaged` for a manifest that cannot be read, after which the snapshots are gone and the files are
-/// not.
+/// `Damaged` for a manifest that cannot be read, after which nothing has changed, unless another
+/// writer brought it meanwhile: then the snapshots are gone and the files are not.
 pub async fn expire(
     lake: &Lake,
     access: &Access,
@@ -71,7 +71,9 @@ pub async fn expire(
 ) -> Result<ExpireReport> {
     let table = lake.open_table(name, access).await?;
     let now_ms = lake.clock.now_ms();
-    let planned = Mutex::new(ExpiryPlan::default());
+    let first = ExpiryPlan::of(table.metadata(), now_ms, options)?;
+    let found = doomed_by(lake, &table, &first).await?;
+    let planned = Mutex::new((ExpiryPlan::default(), String::new()));
     let altered = lake
         .alter(&table, |head, builder| {
             let plan = ExpiryPlan::of(head.metadata(), now_ms, options)?;
@@ -79,7 +81,7 @@ pub async fn expire(
                 true => None,
                 false => Some(without(builder, &plan)?),
             };
-            *planned.lock().map_err(|_| lost())? = plan;
+            *planned.lock().map_err(|_| lost())? = (plan, head.metadata_location().to_string());
             Ok(change)
         })
         .await?;
@@ -88,9 +90,20 @@ pub async fn expire(
         Altered::Unchanged => lake.reload(&table).await?,
         Altered::Unknown(error) => return Err(error),
     };
-    let plan = planned.into_inner().map_err(|_| lost())?;
-    let removed = remove(doomed(lake, &now, |_| true).await?).await?;
+    let (plan, base) = planned.into_inner().map_err(|_| lost())?;
+    // What was found is so still if the change was made on what was looked at.
+    let doomed = match base == table.metadata_location() {
+        true => found,
+        false => doomed(lake, &now, |_| true).await?,
+    };
+    let removed = remove(lake, doomed).await?;
     Ok(ExpireReport { plan, removed })
+}
+
+/// The files that no snapshot of the table holds once a plan is carried out.
+async fn doomed_by(lake: &Lake, table: &LakeTable, plan: &ExpiryPlan) -> Result<Vec<Doomed>> {
+    let gone: HashSet<i64> = plan.snapshots.iter().copied().collect();
+    doomed(lake, table, |id| !gone.contains(&id)).await
 }
 
 /// The files that no snapshot of the table holds for which `stays` is true.

@@ -79,7 +79,7 @@ pub(super) async fn garbage(
         }
         let bytes = size_bytes(lake, location).await?;
         if let Some(bytes) = bytes.filter(|_| !kept_lists.contains(location)) {
-            lists.push(Doomed { location: location.to_string(), bytes });
+            lists.push(Doomed { location: location.to_string(), bytes, written_ms: None });
         }
     }
     let data = only_in(lake, table, &manifests, kept_manifests).await?;
@@ -87,6 +87,7 @@ pub(super) async fn garbage(
     let manifests = manifests.into_values().map(|file| Doomed {
         bytes: u64::try_from(file.manifest_length).unwrap_or(0),
         location: file.manifest_path,
+        written_ms: None,
     });
     let mut manifests: Vec<Doomed> = manifests.collect();
     manifests.sort_unstable();
@@ -120,8 +121,10 @@ async fn only_in(
         })
         .await?;
     }
-    let mut files: Vec<Doomed> =
-        files.into_iter().map(|(location, bytes)| Doomed { location, bytes }).collect();
+    let mut files: Vec<Doomed> = files
+        .into_iter()
+        .map(|(location, bytes)| Doomed { location, bytes, written_ms: None })
+        .collect();
     files.sort_unstable();
     Ok(files)
 }
@@ -140,7 +143,10 @@ fn statistics(now: &TableMetadata, kept: &HashSet<i64>, expired: &[Expired]) -> 
             found.insert(path.to_string(), bytes);
         }
     }
-    found.into_iter().map(|(location, bytes)| Doomed { location, bytes }).collect()
+    found
+        .into_iter()
+        .map(|(location, bytes)| Doomed { location, bytes, written_ms: None })
+        .collect()
 }
 
 /// The statistics files of a table: snapshot, path, bytes.

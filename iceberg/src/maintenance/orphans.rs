@@ -99,16 +99,18 @@ impl OrphanPlan {
         self.orphans.iter().map(|orphan| orphan.bytes).sum()
     }
 
-    /// Removes the orphans.
+    /// Removes the orphans. One that was written since it was found stays: a commit does that to the
+    /// files that it adds.
     ///
     /// # Errors
     /// `Internal` if the work was broken off.
-    pub async fn apply(self) -> Result<Removed> {
+    pub async fn apply(self, lake: &Lake) -> Result<Removed> {
         let doomed = self.orphans.into_iter().map(|orphan| Doomed {
             location: storage::location(&orphan.path),
             bytes: orphan.bytes,
+            written_ms: Some(orphan.modified_ms),
         });
-        remove(doomed.collect()).await
+        remove(lake, doomed.collect()).await
     }
 }
 

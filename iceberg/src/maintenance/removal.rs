@@ -1,8 +1,10 @@
 //! Removing files, and telling how many bytes that gave back.
 
 use std::io;
+use std::sync::Arc;
 
-use crate::{Error, ErrorKind, Result, storage};
+use crate::observer::Event;
+use crate::{Error, ErrorKind, Lake, Result, storage};
 
 /// Files that were removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,18 +22,33 @@ pub struct Removed {
 pub(super) struct Doomed {
     pub(super) location: String,
     pub(super) bytes: u64,
+    /// When it was last written, if it is only removed as long as that is so.
+    pub(super) written_ms: Option<i64>,
 }
 
-/// Removes files in their order. One that is gone already does not count.
+impl Doomed {
+    /// Whether somebody has written the file since, or is about to commit it.
+    fn is_newer(&self) -> bool {
+        let Some(written_ms) = self.written_ms else { return false };
+        matches!(storage::about(&self.location), Ok(Some(now)) if now.modified_ms != written_ms)
+    }
+}
+
+/// Removes files in their order. One that is gone already, or was written since, does not count.
 ///
 /// # Errors
 /// `Internal` if the work was broken off.
-pub(super) async fn remove(files: Vec<Doomed>) -> Result<Removed> {
+pub(super) async fn remove(lake: &Lake, files: Vec<Doomed>) -> Result<Removed> {
+    let observer = Arc::clone(&lake.observer);
     tokio::task::spawn_blocking(move || {
         let mut removed = Removed::default();
         for file in &files {
+            if file.is_newer() {
+                continue;
+            }
             match storage::local_path(&file.location).map(std::fs::remove_file) {
                 Ok(Ok(())) => {
+                    observer.event(&Event::FileRemoved { bytes: file.bytes });
                     removed.files += 1;
                     removed.bytes += file.bytes;
                 }

@@ -50,7 +50,9 @@ pub(crate) enum Maintain {
     Orphans {
         /// The table, as NAMESPACE.TABLE
         table: String,
-        /// Only files that were last written so long ago, such as 3d; at least 1d
+        /// Only files that were last written so long ago, such as 3d; at least 1d, and more than the
+        /// longest job takes: the files of one that still runs look like orphans, and without them its
+        /// commit fails
         #[arg(long, value_name = "AGE", value_parser = parse_age, default_value = "3d")]
         older_than: i64,
         /// List only, which is the default

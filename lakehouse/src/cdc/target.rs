@@ -7,10 +7,12 @@ use northstar_iceberg::{LakeTable, TableName};
 use super::columns;
 use crate::bronze::define::{KEY_PROPERTY, column_type, source_definition};
 use crate::contract::{Deletes, TableContract};
-use crate::sources::csv::Column;
+use crate::sources::csv::{Column, ColumnType};
 use crate::{Error, ErrorKind, Result};
 
 const VERSION_PROPERTY: &str = "northstar.version";
+/// Set to `true` if the version is a timestamp without a zone and its times are in UTC.
+const VERSION_IS_UTC_PROPERTY: &str = "northstar.version-is-utc";
 const DELETES_PROPERTY: &str = "northstar.deletes";
 
 /// A table of merged changes.
@@ -21,6 +23,8 @@ pub(super) struct Target {
     pub(super) columns: Vec<Column>,
     pub(super) key: Vec<String>,
     pub(super) version: Option<String>,
+    /// Whether the version, if it is a timestamp without a zone, holds times in UTC.
+    pub(super) version_is_utc: bool,
     pub(super) deletes: Deletes,
 }
 
@@ -28,7 +32,8 @@ impl Target {
     /// The table to be made for these columns.
     ///
     /// # Errors
-    /// `InvalidInput` if the contract names no key, or columns that there are not.
+    /// `InvalidInput` if the contract names no key, columns that there are not, or a version that may
+    /// not rise.
     pub(super) fn planned(
         name: TableName,
         columns: Vec<Column>,
@@ -58,14 +63,18 @@ impl Target {
         let key = contract.key().iter().map(|column| known(column)).collect::<Result<_>>()?;
         let version = contract.version().map(known).transpose()?;
         let deletes = contract.deletes()?.unwrap_or(Deletes::Soft);
-        Ok(Self { name, columns, key, version, deletes })
+        let version_is_utc = contract.version_is_utc();
+        let target = Self { name, columns, key, version, version_is_utc, deletes };
+        target.check_version().map_err(|error| error.with_context("table", &target.name))?;
+        Ok(target)
     }
 
     /// The table that is there, if the contract says nothing else of it.
     ///
     /// # Errors
     /// `Unsupported` for a table that no merge made, or with a column of a type that change files do
-    /// not have; `InvalidInput` for a contract that says something else.
+    /// not have; `InvalidInput` for a contract that says something else, and for a version that may
+    /// not rise.
     pub(super) fn of_table(table: &LakeTable, contract: &TableContract) -> Result<Self> {
         let in_table = |error: Error| error.with_context("table", table.name());
         let property = |key: &str| table.metadata().properties().get(key).map(String::as_str);
@@ -79,6 +88,8 @@ impl Target {
         let key = property(KEY_PROPERTY).ok_or_else(foreign)?;
         let key: Vec<String> = key.split(',').map(str::to_string).collect();
         let version = property(VERSION_PROPERTY).map(str::to_string);
+        let said_utc = property(VERSION_IS_UTC_PROPERTY) == Some("true");
+        let version_is_utc = said_utc || contract.version_is_utc();
         let deletes: Deletes = property(DELETES_PROPERTY).ok_or_else(foreign)?.parse()?;
         let schema = arrow_schema(table.metadata().current_schema())?;
         let added = columns::added(deletes);
@@ -104,9 +115,32 @@ impl Target {
             Ok(Column::new(field.name(), kind))
         });
         let columns = typed.collect::<Result<Vec<_>>>()?;
-        let target = Self { name: table.name().clone(), columns, key, version, deletes };
-        target.check(contract).map_err(in_table)?;
+        let name = table.name().clone();
+        let target = Self { name, columns, key, version, version_is_utc, deletes };
+        target.check(contract).and_then(|()| target.check_version()).map_err(in_table)?;
         Ok(target)
+    }
+
+    /// Refuses a version that falls while the source goes on: a local time, in the hour that the end
+    /// of daylight saving repeats. The older of two states would win then.
+    fn check_version(&self) -> Result<()> {
+        let Some(version) = &self.version else { return Ok(()) };
+        let column = self.columns.iter().find(|known| known.name.eq_ignore_ascii_case(version));
+        let is_local = column.is_some_and(|column| column.column_type == ColumnType::Timestamp);
+        if !is_local || self.version_is_utc {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "the version {version} is a timestamp without a zone: local times run twice through the \
+                 hour that the end of daylight saving repeats, and an older state of a row would win; \
+                 name a column of type timestamptz or a number that rises, or leave version out, so \
+                 that the position in the log (commit_lsn) decides; if the column holds times in UTC, \
+                 write version_is_utc = true under [{}] in the contract",
+                self.name.table()
+            ),
+        ))
     }
 
     /// Refuses a contract that says something else.
@@ -167,6 +201,9 @@ impl Target {
         properties.insert(DELETES_PROPERTY.into(), self.deletes.as_str().into());
         if let Some(version) = &self.version {
             properties.insert(VERSION_PROPERTY.into(), version.clone());
+            if self.version_is_utc {
+                properties.insert(VERSION_IS_UTC_PROPERTY.into(), "true".into());
+            }
         }
         Ok(definition)
     }

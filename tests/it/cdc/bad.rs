@@ -98,6 +98,54 @@ async fn contracts_that_do_not_fit_are_told() {
     assert_eq!(report.updated, 1);
 }
 
+/// In the hour that the end of daylight saving repeats, 02:10 may be before or after 02:40.
+#[tokio::test(flavor = "multi_thread")]
+async fn m4_a_local_time_is_no_version_unless_it_is_said_to_be_utc() {
+    let bench = Bench::new("").await;
+    let (folder, lake) = (bench.lab.folder.path(), &bench.lab.lake);
+    let said = |kind: &str, more: &str| {
+        format!(
+            "[w]\nkey = [\"id\"]\nversion = \"at\"\n{more}\n[w.columns]\nid = \"long\"\nat = \"{kind}\"\n"
+        )
+    };
+    let header = "op,commit_lsn,command_id,seqval,id,at";
+    let file = |name: &str, record: &str| [bench.raw(name, &format!("{header}\n{record}\n"))];
+    let first = file("1.csv", "2,0a,1,01,1,2024-11-03 01:40:00");
+    for more in ["", "version_is_utc = false"] {
+        let merged = super::merge(lake, folder, "w", &said("timestamp", more), &first).await;
+        let error = merged.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        for part in
+            ["version at is a timestamp", "timestamptz", "version_is_utc = true under [w]", "ns.w"]
+        {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+    }
+    assert!(lake.catalog.pointer(&"ns.w".parse().unwrap()).await.is_err(), "nothing was made");
+    let utc = said("timestamp", "version_is_utc = true");
+    super::merge(lake, folder, "w", &utc, &first).await.unwrap();
+    // The table remembers it, for a contract that says nothing of it.
+    let second = file("2.csv", "4,0b,1,01,1,2024-11-03 02:10:00");
+    assert_eq!(super::merge(lake, folder, "w", "", &second).await.unwrap().updated, 1);
+
+    // A table of before, which does not say so.
+    let name = "ns.w".parse().unwrap();
+    let table = lake.open_table(&name, &northstar_tests::lab::tester()).await.unwrap();
+    let unset = lake.alter(&table, |_, builder| {
+        Ok(Some(builder.remove_properties(&["northstar.version-is-utc".to_string()]).unwrap()))
+    });
+    assert!(unset.await.unwrap().settled().unwrap());
+    let third = file("3.csv", "4,0c,1,01,1,2024-11-03 02:20:00");
+    let error = super::merge(lake, folder, "w", "", &third).await.unwrap_err();
+    assert!(error.to_string().contains("version_is_utc = true"), "{error}");
+    assert_eq!(super::merge(lake, folder, "w", &utc, &third).await.unwrap().updated, 1);
+
+    // With a zone, or without a version, it is never asked.
+    let zoned = file("z.csv", "2,0a,1,01,1,2024-11-03 01:40:00Z");
+    let said = said("timestamptz", "").replace("[w", "[z");
+    assert_eq!(super::merge(lake, folder, "z", &said, &zoned).await.unwrap().inserted, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_no_merge_made_is_left_alone() {
     let bench = Bench::new("").await;

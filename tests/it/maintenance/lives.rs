@@ -149,7 +149,7 @@ impl Life {
             !path.ends_with(".metadata.json")
         });
         assert_eq!(unexpected.count(), 0, "each job cleans up after itself: {plan:?}");
-        plan.apply().await.unwrap();
+        plan.apply(lake).await.unwrap();
     }
 }
 

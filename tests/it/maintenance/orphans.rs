@@ -89,7 +89,7 @@ async fn an_orphan_goes_and_a_young_one_stays() {
     assert!(gone.iter().all(|path| path.is_file()), "a plan changes nothing");
 
     let bytes = plan.bytes();
-    let removed = plan.apply().await.unwrap();
+    let removed = plan.apply(&place.lab.lake).await.unwrap();
     assert_eq!((removed.files, removed.bytes, removed.left), (3, bytes, 0));
     assert!(gone.iter().all(|path| !path.is_file()));
     assert!(stay.iter().chain([&target]).all(|path| path.is_file()));
@@ -114,7 +114,7 @@ async fn metadata_files_that_the_log_let_go_are_orphans() {
     assert_eq!(plan.orphans.len(), 4, "{plan:?}");
     let name = |path: &PathBuf| path.to_string_lossy().ends_with(".metadata.json");
     assert!(plan.orphans.iter().all(|orphan| name(&orphan.path)));
-    assert_eq!(plan.apply().await.unwrap().files, 4);
+    assert_eq!(plan.apply(&place.lab.lake).await.unwrap().files, 4);
     assert_eq!(place.rows().await, rows);
     assert_eq!(place.history().await, history);
 }
@@ -136,7 +136,7 @@ async fn what_an_earlier_metadata_file_refers_to_is_no_orphan() {
     let data = plan.orphans.iter().filter(|o| o.path.to_string_lossy().ends_with(".parquet"));
     assert_eq!((data.count(), files), (3, 2), "two that were compacted, and their deletes");
     let rows = place.rows().await;
-    plan.apply().await.unwrap();
+    plan.apply(&place.lab.lake).await.unwrap();
     assert_eq!(place.rows().await, rows);
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(
         return Ok(Done::Well);
     }
     let (files, young) = (plan.files, plan.young);
-    let removed = plan.apply().await?;
+    let removed = plan.apply(lake).await?;
     numbers(
         printer,
         &[
