@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use iceberg::spec::{PrimitiveType, Type};
 use northstar_iceberg::LakeTable;
 use northstar_iceberg::refs::{RefKind, refs};
@@ -10,7 +12,7 @@ use northstar_iceberg::refs::{RefKind, refs};
 use super::batches::cells;
 use super::draw::filter;
 use super::life::Life;
-use super::model::{Column, Kind, Named, all_seen};
+use super::model::{Column, Kind, Named, Row, all_seen};
 use super::run::TABLE;
 use crate::merge_model::value::Cell;
 
@@ -25,6 +27,9 @@ impl Life<'_> {
         }
         if changed || self.random.chance(30) {
             self.check_filter().await;
+        }
+        if self.random.chance(15) {
+            self.check_counts().await;
         }
         if self.random.chance(50) {
             self.check_sample().await;
@@ -100,6 +105,23 @@ impl Life<'_> {
             self.seen.add("check", "filter with rows");
         }
         assert_same(&rows, &wanted, &format!("B1: the rows {clause}"));
+    }
+
+    /// Counts, which come from manifests where those are exact, are those of the rows.
+    async fn check_counts(&mut self) {
+        let columns = Arc::clone(&self.model.columns);
+        let column = self.random.pick(&columns);
+        let name = &column.name;
+        let sql = format!("SELECT count(*), count({name}) FROM {TABLE}");
+        let frame = self.writer.session.sql().query(&sql).await.unwrap();
+        let batches = Box::pin(frame.collect()).await.unwrap();
+        let count = |at: usize| batches[0].column(at).as_primitive::<Int64Type>().value(0);
+        let rows = self.model.rows(self.model.main);
+        let is_null = |row: &&Row| row.get(&column.id).unwrap_or(&Cell::Null) == &Cell::Null;
+        let nulls = rows.iter().filter(is_null).count();
+        let wanted = [rows.len(), rows.len() - nulls].map(|count| i64::try_from(count).unwrap());
+        assert_eq!([count(0), count(1)], wanted, "B1: {sql}");
+        self.seen.add("check", "counts");
     }
 
     async fn check_sample(&mut self) {

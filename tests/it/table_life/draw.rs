@@ -111,13 +111,29 @@ impl Draw<'_> {
         (0..1 + self.random.below(most)).map(|_| self.row()).collect()
     }
 
-    /// `main` mostly, else a branch that is there.
+    /// `main` mostly, else a branch that is there; rather one that may be published.
     fn branch(&mut self, percent: usize) -> Branch {
+        if let Some(ready) = self.ready(false)
+            && self.random.chance(40)
+        {
+            return Some(ready);
+        }
         let branches = self.branches();
         match !branches.is_empty() && self.random.chance(percent) {
             true => Some(self.random.pick(&branches).clone()),
             false => None,
         }
+    }
+
+    /// A branch that `main` could be set forward to: it is where `main` is, or ahead.
+    fn ready(&self, ahead: bool) -> Option<String> {
+        let main = self.model.main?;
+        let is_ready = |head: i64| {
+            (head != main || !ahead) && self.model.ancestors(Some(head)).any(|id| id == main)
+        };
+        let mut refs = self.model.refs.iter();
+        let found = refs.find(|(_, named)| !named.is_tag && is_ready(named.snapshot));
+        found.map(|(name, _)| name.clone())
     }
 
     fn branches(&self) -> Vec<String> {
@@ -153,6 +169,11 @@ impl Draw<'_> {
     }
 
     fn try_op(&mut self) -> Option<Op> {
+        if let Some(branch) = self.ready(true)
+            && self.random.chance(15)
+        {
+            return Some(Op::Publish { branch });
+        }
         Some(match self.random.below(100) {
             0..=17 => {
                 let branch = self.branch(25);
@@ -174,7 +195,7 @@ impl Draw<'_> {
                 filter: filter(self.random, &self.model.columns),
             },
             47..=48 => self.overwrite()?,
-            49 if self.random.chance(30) => Op::Truncate { branch: self.branch(20), id: self.id() },
+            49 if self.random.chance(50) => Op::Truncate { branch: self.branch(20), id: self.id() },
             49..=51 => Op::Mode { on_read: self.random.chance(60) },
             52..=60 => self.evolve()?,
             61..=63 => self.repartition()?,
@@ -225,8 +246,9 @@ impl Draw<'_> {
             92..=94 => self.pick()?,
             _ => {
                 let branch = self.branch(20);
-                let behind: Vec<i64> =
-                    self.model.ancestors(self.model.head(branch.as_deref())).take(6).collect();
+                let from = usize::from(self.random.chance(85));
+                let behind = self.model.ancestors(self.model.head(branch.as_deref()));
+                let behind: Vec<i64> = behind.skip(from).take(5).collect();
                 let any = self.snapshot()?;
                 let to = match self.random.chance(85) && !behind.is_empty() {
                     true => *self.random.pick(&behind),
@@ -354,9 +376,17 @@ impl Draw<'_> {
             .iter()
             .filter(|id| self.model.snapshots[id].appended.is_some() && !main.contains(id));
         let others: Vec<i64> = others.copied().collect();
-        let snapshot = match !others.is_empty() && self.random.chance(80) {
-            true => *self.random.pick(&others),
-            false => self.snapshot()?,
+        let seq = self.model.seq(self.model.main);
+        let fits = |id: &&i64| {
+            let state = &self.model.snapshots[*id];
+            let is_there = |there: &i64| self.model.snapshots[there].commit == state.commit;
+            (state.seq == state.seq_before || state.seq_before == seq) && !main.iter().any(is_there)
+        };
+        let fitting: Vec<i64> = others.iter().filter(fits).copied().collect();
+        let snapshot = match (fitting.is_empty(), others.is_empty(), self.random.below(10)) {
+            (false, _, 0..=6) => *self.random.pick(&fitting),
+            (_, false, 0..=8) => *self.random.pick(&others),
+            _ => self.snapshot()?,
         };
         Some(Op::Pick { snapshot })
     }

@@ -20,7 +20,7 @@ use super::draw::{Draw, KEY};
 use super::model::{Column, Field, Kind, Model, Row, Transform};
 use super::operation::{Branch, Op};
 use super::play::{Play, Told};
-use super::run::{Ran, Writer, field_sql, run, table_name};
+use super::run::{Ran, TABLE, Writer, field_sql, run, table_name};
 use super::seen::Seen;
 use crate::merge_model::random::Random;
 
@@ -72,7 +72,8 @@ pub(super) struct Life<'a> {
     queue: VecDeque<Op>,
     step: usize,
     is_sorted: bool,
-    has_crashed: bool,
+    /// Whether writers crash in this life. In one without, nothing may be left on disk.
+    crashes: bool,
     log: Log,
     pub(super) seen: &'a mut Seen,
 }
@@ -82,6 +83,7 @@ impl<'a> Life<'a> {
         let mut random = Random::new(seed);
         let lab = Lab::new().await;
         lab.lake.catalog.create_namespace("ns").await.unwrap();
+        let crashes = random.chance(60);
         let (definition, model, is_sorted) = first(&mut random);
         lab.lake.create_table(&table_name(), &definition, &tester()).await.unwrap();
         let catalog = Arc::new(FaultyCatalog::new(Arc::clone(&lab.lake.catalog)));
@@ -106,7 +108,7 @@ impl<'a> Life<'a> {
             queue: VecDeque::new(),
             step: 0,
             is_sorted,
-            has_crashed: false,
+            crashes,
             log,
             seen,
         }
@@ -130,6 +132,7 @@ impl<'a> Life<'a> {
     fn course(&mut self, op: &Op) -> Course {
         match self.random.below(100) {
             _ if matches!(op, Op::Orphans { .. }) => Course::Plain,
+            12..=26 if !self.crashes => Course::Plain,
             0..=6 => Course::LostReply,
             7..=11 => Course::Stale,
             12..=14 => Course::CrashEarly(self.random.below(2)),
@@ -199,14 +202,22 @@ impl<'a> Life<'a> {
         let is_new = !new.is_empty();
         let (now_ms, columns) = (self.now_ms(), Arc::clone(&self.model.columns));
         let head = self.model.main;
-        for (op, told) in done {
-            let play = Play { model: &mut self.model, new: &mut new, told, now_ms };
+        let heads: Vec<Option<i64>> = done.iter().map(|(op, _)| self.checked(op)).collect();
+        for ((op, told), checked) in done.iter().zip(heads) {
+            let play = Play { model: &mut self.model, new: &mut new, told, checked, now_ms };
             let outcome = play.op(op);
             self.seen.add(op.kind(), outcome);
         }
         let left: Vec<i64> = new.iter().map(|snapshot| snapshot.snapshot_id()).collect();
         assert!(left.is_empty(), "snapshots that nothing should have made: {left:?}");
         is_new || columns != self.model.columns || head != self.model.main
+    }
+
+    fn checked(&self, op: &Op) -> Option<i64> {
+        match op {
+            Op::Publish { branch } => self.model.refs.get(branch).map(|named| named.snapshot),
+            _ => None,
+        }
     }
 
     fn new_snapshots(&self, table: &LakeTable) -> VecDeque<SnapshotRef> {
@@ -248,7 +259,6 @@ impl<'a> Life<'a> {
         if let Some(finished) = finished {
             return self.settle(&[(op, &told(finished))]).await;
         }
-        self.has_crashed = true;
         self.seen.add("course", course_name(course));
         let took_effect = matches!(course, Course::CrashAfter);
         let mut changed = match took_effect {
@@ -335,8 +345,7 @@ impl<'a> Life<'a> {
             false => assert_eq!(ran.orphans.0, 0, "files of today are taken for orphans"),
             true => {
                 assert_eq!(ran.left, 0);
-                assert!(self.has_crashed || ran.orphans.0 == 0, "files are left: {ran:?}");
-                self.has_crashed = false;
+                assert!(self.crashes || ran.orphans.0 == 0, "files are left: {ran:?}");
             }
         }
     }
@@ -345,6 +354,14 @@ impl<'a> Life<'a> {
     pub(super) async fn end(&mut self) {
         self.check_all().await;
         self.log.lines.push("the end".to_string());
+        // Metadata files of before know what has expired, so they go first.
+        for value in ["1", "2"] {
+            let sql = format!(
+                "ALTER TABLE {TABLE} SET TBLPROPERTIES ('write.metadata.previous-versions-max' = '1', \
+                 'end' = '{value}')"
+            );
+            self.writer.session.execute(&sql).await.unwrap();
+        }
         self.lab.clock.set(i64::from(u32::MAX) * 1_000);
         let op = Op::Orphans { later: true };
         let ran = run(self.writer.clone(), op.clone(), Arc::clone(&self.model.columns));

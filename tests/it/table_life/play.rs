@@ -34,6 +34,9 @@ pub(super) struct Play<'a> {
     /// The snapshots that the model does not have yet, oldest first.
     pub(super) new: &'a mut VecDeque<SnapshotRef>,
     pub(super) told: &'a Told,
+    /// The head of the branch that is published, as it was looked at: what comes to it later is not
+    /// published.
+    pub(super) checked: Option<i64>,
     pub(super) now_ms: i64,
 }
 
@@ -83,7 +86,12 @@ impl Play<'_> {
                 let before = self.model.rows(self.model.head(branch.as_deref()));
                 let effect = Effect { rows: Vec::new(), counts: [0, 0, before.len() as u64] };
                 // Files of which each row is deleted may be there, and go.
-                if before.is_empty() && !self.new.is_empty() {
+                let changed = match self.told {
+                    Told::Ran(ran) => ran.changed,
+                    Told::Unheard => !self.new.is_empty(),
+                    Told::Refused(..) => false,
+                };
+                if before.is_empty() && changed {
                     self.one(branch.as_deref(), id, Vec::new(), None);
                     return "done";
                 }
@@ -124,6 +132,8 @@ impl Play<'_> {
             }
             Op::DropRef { name, .. } => match self.model.refs.remove(name) {
                 Some(_) => self.done(),
+                // Who was overtaken by another who dropped it finds it so.
+                None if matches!(self.told, Told::Ran(_)) => self.nothing(),
                 None => self.refused(&[ErrorKind::NotFound]),
             },
             Op::Publish { branch } => self.publish(branch),
@@ -253,7 +263,11 @@ impl Play<'_> {
         let deleted = (before.len() - after.len()) as u64;
         after.extend(rows.iter().cloned());
         let counts = [rows.len() as u64, 0, deleted];
-        self.statement(branch, id, Effect { rows: after, counts }, None)
+        // One that finds no file to replace is an append like any other.
+        let made = self.new.front().map(|made| made.summary().operation.clone());
+        let appended = (made == Some(Operation::Append)).then(|| rows.to_vec());
+        assert!(appended.is_none() || deleted == 0, "rows were replaced by an append");
+        self.statement(branch, id, Effect { rows: after, counts }, appended)
     }
 
     /// Snapshots that leave the rows as they are.
@@ -296,6 +310,9 @@ impl Play<'_> {
         if self.model.refs.get(name) == Some(&named) {
             return self.nothing();
         }
+        if self.model.refs.contains_key(name) {
+            return self.refused(&[ErrorKind::AlreadyExists]);
+        }
         let Some(state) = self.model.snapshots.get(&named.snapshot) else {
             return self.refused(&[ErrorKind::NotFound]);
         };
@@ -308,7 +325,8 @@ impl Play<'_> {
     }
 
     fn publish(&mut self, branch: &str) -> &'static str {
-        let Some(to) = self.model.refs.get(branch).map(|named| named.snapshot) else {
+        let there = self.model.refs.get(branch).map(|named| named.snapshot);
+        let Some(to) = self.checked.or(there) else {
             return self.refused(&[ErrorKind::NotFound]);
         };
         let main = self.model.main;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen(BTreeMap<(&'static str, &'static str), usize>);
 
-/// What every run of some lives must have come to.
-const WANTED: [(&str, &str); 56] = [
+/// What the lives must have come to.
+const WANTED: [(&str, &str); 57] = [
     ("ingest", "done"),
     ("ingest", "nothing"),
     ("ingest", "refused"),
@@ -64,11 +64,23 @@ const WANTED: [(&str, &str); 56] = [
     ("check", "filter with rows"),
     ("check", "branch or tag"),
     ("check", "snapshot"),
+    ("check", "counts"),
 ];
 
 impl Seen {
+    pub(super) const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
     pub(super) fn add(&mut self, what: &'static str, outcome: &'static str) {
         *self.0.entry((what, outcome)).or_default() += 1;
+    }
+
+    /// Takes the counts of another part in.
+    pub(super) fn add_all(&mut self, other: Self) {
+        for (key, count) in other.0 {
+            *self.0.entry(key).or_default() += count;
+        }
     }
 
     /// All kinds of operations and outcomes were reached.
