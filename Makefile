@@ -43,10 +43,10 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
 		NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(VENV)/bin/python tests/interop/run.py
 
-soak: ## Run the long forms of the tests (random kills, large loads, 10,000 random statements)
+soak: ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
-	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model
+	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model table_life --nocapture
 
 bench: $(VENV_READY) ## Load ROWS lab rows (default 5000000) beside PyIceberg and DuckDB
 	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches

@@ -167,6 +167,13 @@ impl FaultyCatalog {
         script.swap.len() + script.register.len() + script.pointer.len()
     }
 
+    /// Drops the faults that were not played yet, and tells how many those were.
+    pub fn clear(&self) -> usize {
+        let unplayed = self.unplayed();
+        *self.script() = Script::default();
+        unplayed
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }

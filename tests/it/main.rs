@@ -26,5 +26,6 @@ mod merges;
 mod refs;
 mod remote_scan;
 mod slt;
+mod table_life;
 mod time_travel;
 mod writes;

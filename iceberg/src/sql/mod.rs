@@ -22,6 +22,7 @@
 //! | `planner` | plans a versioned table, and refuses what DataFusion would drop |
 //! | `catalog` | the tables of one statement as DataFusion catalogs |
 //! | `lake_tables` | [`LakeTables`]: the tables of a lake as such a source
+//! | `zeros` | 0.0 and -0.0 as one number in `IN` lists |
 //! | `error` | DataFusion's errors as Northstar's |
 
 mod catalog;
@@ -41,6 +42,7 @@ mod rewrite;
 mod session;
 mod source;
 mod statement;
+mod zeros;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use super::options::{SqlOptions, config};
 use super::parse::{Parsed, definition, parse};
 use super::planner::VersionPlanner;
 use super::relation::Relation;
+use super::zeros::BothZeros;
 use super::{TableSource, clause, from_datafusion, lookup, statement};
 
 /// Runs queries over the tables of a [`TableSource`].
@@ -73,7 +74,10 @@ impl SqlSession {
         // The planner is there for statements that do not come through `query`: without it a
         // version clause that another dialect parses would be dropped.
         let planner = Arc::new(VersionPlanner::new(Vec::new()));
-        let state = state.with_relation_planners(vec![planner]).build();
+        let state = state
+            .with_relation_planners(vec![planner])
+            .with_analyzer_rule(Arc::new(BothZeros))
+            .build();
         Self { context: SessionContext::new_with_state(state), source }
     }
 

@@ -11,7 +11,7 @@ mod model;
 pub(crate) mod random;
 mod statement;
 mod table;
-mod value;
+pub(crate) mod value;
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// One value. Doubles are kept as bits, so that 0.0 and -0.0 are two values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Null,
     Int(i64),
     Text(String),
@@ -31,12 +31,12 @@ impl Kind {
 }
 
 impl Cell {
-    pub(super) fn double(value: f64) -> Self {
+    pub(crate) fn double(value: f64) -> Self {
         Self::Double(value.to_bits())
     }
 
     /// The value as SQL.
-    pub(super) fn sql(&self) -> String {
+    pub(crate) fn sql(&self) -> String {
         match self {
             Self::Null => "NULL".to_string(),
             Self::Int(value) => value.to_string(),
@@ -55,7 +55,7 @@ impl Cell {
 
     /// How two values compare in SQL: not at all if one is NULL; 0.0 and -0.0 are equal, so are
     /// NaN, which are more than all else.
-    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Null, _) | (_, Self::Null) => None,
             (Self::Double(left), Self::Double(right)) => {
