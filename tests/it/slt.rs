@@ -333,3 +333,8 @@ async fn insert_overwrite() {
 async fn truncate() {
     changing("truncate.slt").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nested() {
+    changing("nested.slt").await;
+}

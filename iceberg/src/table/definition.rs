@@ -12,7 +12,8 @@ use iceberg::spec::{
 };
 
 use super::properties::{self, MetricsMode};
-use super::schema::iceberg_type;
+use super::from_arrow::{FieldIds, iceberg_type_with, type_text};
+use crate::write::partition::struct_path;
 use crate::{Error, ErrorKind, Result};
 
 /// A column to be.
@@ -133,7 +134,7 @@ impl fmt::Display for PartitionColumn {
 /// A table to be.
 #[derive(Debug, Clone, Default)]
 pub struct TableDefinition {
-    /// The columns, in order; they get field ids from 1.
+    /// The columns, in order; they get field ids from 1, and what is nested in them those after.
     pub columns: Vec<ColumnDefinition>,
     /// The partition spec; empty for an unpartitioned table.
     pub partition: Vec<PartitionColumn>,
@@ -151,9 +152,10 @@ impl TableDefinition {
     /// v2 lacks.
     pub fn schema(&self) -> Result<Schema> {
         let mut fields = Vec::with_capacity(self.columns.len());
+        let mut ids = FieldIds::after(i32::try_from(self.columns.len()).unwrap_or(i32::MAX));
         for (id, column) in (1..).zip(&self.columns) {
             check_name(&column.name)?;
-            let kind = iceberg_type(&column.data_type)
+            let kind = iceberg_type_with(&column.data_type, &mut ids)
                 .map_err(|error| error.with_context("column", &column.name))?;
             let mut field = NestedField::new(id, &column.name, kind, column.required);
             field.doc.clone_from(&column.doc);
@@ -173,9 +175,20 @@ impl TableDefinition {
             partition.transform.result_type(&field.field_type).map_err(|_| {
                 Error::new(
                     ErrorKind::InvalidInput,
-                    format!("`{partition}` cannot partition a column of type {}", field.field_type),
+                    format!(
+                        "`{partition}` cannot partition a column of type {}",
+                        type_text(&field.field_type)
+                    ),
                 )
             })?;
+            if struct_path(schema.as_struct().fields(), field.id).is_none() {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!(
+                        "`{partition}` has several values in a row, which can be in one partition only"
+                    ),
+                ));
+            }
             spec = spec
                 .add_partition_field(field.id, partition.field_name(), partition.transform)
                 .map_err(invalid)?;
