@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, StructArray, make_array,
+    new_null_array,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
@@ -44,14 +46,15 @@ impl By {
                             .with_context("field", field.name())
                     })?);
                 }
-                let place = |field: &Arc<Field>| {
-                    ids.iter().position(|id| Some(*id) == field_id(field))
-                };
+                let place =
+                    |field: &Arc<Field>| ids.iter().position(|id| Some(*id) == field_id(field));
                 Ok(to.iter().map(place).collect())
             }
             Self::Name => {
                 let unnamed = from.iter().enumerate().all(|(at, f)| *f.name() == format!("c{at}"));
-                if unnamed && from.len() == to.len() && to.iter().any(|f| from.find(f.name()).is_none())
+                if unnamed
+                    && from.len() == to.len()
+                    && to.iter().any(|f| from.find(f.name()).is_none())
                 {
                     return Ok((0..to.len()).map(Some).collect());
                 }
@@ -88,7 +91,7 @@ pub(crate) fn conformed(values: &ArrayRef, to: &DataType, by: By) -> Result<Arra
             let mut columns = Vec::with_capacity(fields.len());
             for (field, place) in fields.iter().zip(by.places(from, fields)?) {
                 let column = match place {
-                    Some(at) => conformed(values.column(at), field.data_type(), by)
+                    Some(at) => conformed(&masked(values, at)?, field.data_type(), by)
                         .map_err(|error| within(error, field.name()))?,
                     None => new_null_array(field.data_type(), values.len()),
                 };
@@ -140,12 +143,23 @@ pub(crate) fn conformed(values: &ArrayRef, to: &DataType, by: By) -> Result<Arra
     })
 }
 
+/// A field's values, NULL where the struct is. Readers leave what they like in required fields there,
+/// and DataFusion takes a field without looking at what it is in.
+fn masked(parent: &StructArray, at: usize) -> Result<ArrayRef> {
+    let values = parent.column(at);
+    let nulls = parent.nulls().filter(|nulls| nulls.null_count() > 0);
+    if nulls.is_none() || values.data_type().is_null() {
+        return Ok(Arc::clone(values));
+    }
+    let nulls = NullBuffer::union(nulls, values.nulls());
+    Ok(make_array(values.to_data().into_builder().nulls(nulls).build().map_err(unfit)?))
+}
+
 /// Whether a type can be conformed to another: told before there are values. Leaves are held
 /// against each other by `leaf`.
 ///
 /// # Errors
-/// As [`By::places`], and those of `leaf`; `InvalidInput` for types of different shapes and for a
-/// required field that gets no value.
+/// As [`By::places`], and those of `leaf`, which is given types of different shapes too.
 pub(crate) fn check_conforms(
     from: &DataType,
     to: &DataType,
@@ -159,14 +173,9 @@ pub(crate) fn check_conforms(
         (DataType::Null, _) => Ok(()),
         (DataType::Struct(from), DataType::Struct(to)) => {
             for (field, place) in to.iter().zip(By::Name.places(from, to)?) {
-                match place {
-                    Some(at) => child(&from[at], field)?,
-                    None if field.is_nullable() => {}
-                    None => {
-                        let message = "a value lacks a field that is required";
-                        let error = Error::new(ErrorKind::InvalidInput, message);
-                        return Err(within(error, field.name()));
-                    }
+                // Whether what is missing is required is seen when rows are written.
+                if let Some(at) = place {
+                    child(&from[at], field)?;
                 }
             }
             Ok(())

@@ -11,8 +11,8 @@ use iceberg::spec::{
     UnboundPartitionSpec,
 };
 
-use super::properties::{self, MetricsMode};
 use super::from_arrow::{FieldIds, iceberg_type_with, type_text};
+use super::properties::{self, MetricsMode};
 use crate::write::partition::struct_path;
 use crate::{Error, ErrorKind, Result};
 
@@ -69,11 +69,12 @@ pub struct PartitionColumn {
 }
 
 impl PartitionColumn {
-    /// The field's name in the spec and in folder names, as Spark would call it.
+    /// The field's name in the spec and in folder names, as Spark would call it; but for a field of
+    /// a struct, whose dot no Avro field may have in its name: `address_city`.
     pub fn field_name(&self) -> String {
-        let column = &self.column;
+        let column = self.column.replace('.', "_");
         match self.transform {
-            Transform::Identity => column.clone(),
+            Transform::Identity => column,
             Transform::Bucket(_) => format!("{column}_bucket"),
             Transform::Truncate(_) => format!("{column}_trunc"),
             other => format!("{column}_{other}"),

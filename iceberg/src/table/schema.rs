@@ -36,9 +36,47 @@ pub(crate) const MAP_VALUE: &str = "value";
 /// `Unsupported` for a type of format version 3, naming the column.
 pub fn arrow_schema(schema: &Schema) -> Result<SchemaRef> {
     let fields = schema.as_struct().fields().iter().map(|column| {
-        arrow_field(&column.name, column).map_err(|error| error.with_context("column", &column.name))
+        arrow_field(&column.name, column)
+            .map_err(|error| error.with_context("column", &column.name))
     });
     Ok(Arc::new(ArrowSchema::new(fields.collect::<Result<Vec<_>>>()?)))
+}
+
+/// The same as queries see it: what is in a nested column may be NULL, even where it is required,
+/// since what it is in may be. DataFusion asks a field only whether it may be NULL itself, and would
+/// take `a.b.c IS NULL` for never true.
+///
+/// # Errors
+/// As [`arrow_schema`].
+pub fn query_schema(schema: &Schema) -> Result<SchemaRef> {
+    let strict = arrow_schema(schema)?;
+    let fields = strict
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_data_type(optional_within(field.data_type())));
+    Ok(Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())))
+}
+
+/// The type, with all that is in it optional but the keys of maps.
+fn optional_within(data_type: &DataType) -> DataType {
+    let optional = |field: &FieldRef| {
+        let kind = optional_within(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(kind).with_nullable(true))
+    };
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(optional).collect()),
+        DataType::List(element) => DataType::List(optional(element)),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                let key = pair[0].as_ref().clone();
+                let kind = optional_within(key.data_type());
+                let value = optional(&pair[1]).as_ref().clone();
+                DataType::Map(map_entries(key.with_data_type(kind), value), *sorted)
+            }
+            _ => data_type.clone(),
+        },
+        leaf => leaf.clone(),
+    }
 }
 
 /// The arrow type that columns of an Iceberg type are read as and written from.
@@ -185,6 +223,22 @@ mod tests {
         let DataType::Struct(fields) = element.data_type() else { panic!("{arrow}") };
         assert_eq!(shown(&fields[0]), ("a".into(), Some(12), false));
         assert_eq!(shown(&fields[1]), ("b".into(), Some(13), true));
+    }
+
+    #[test]
+    fn queries_see_all_that_is_nested_as_optional() {
+        let int = || Type::Primitive(PrimitiveType::Int);
+        let list = Type::List(ListType::new(Arc::new(NestedField::list_element(11, int(), true))));
+        let part =
+            Type::Struct(StructType::new(vec![Arc::new(NestedField::required(12, "a", list))]));
+        let map = Type::Map(MapType::required(21, int(), 22, part));
+        let schema = schema(vec![map]);
+        let seen = query_schema(&schema).unwrap();
+        assert!(!seen.field(0).is_nullable(), "the column itself is what it is");
+        let shown = format!("{:?}", seen.field(0).data_type());
+        assert_eq!(shown.matches("nullable: true").count(), 3, "value, a and element: {shown}");
+        assert_eq!(shown.matches(PARQUET_FIELD_ID_META_KEY).count(), 4, "{shown}");
+        assert_ne!(seen, arrow_schema(&schema).unwrap());
     }
 
     #[test]

@@ -54,10 +54,8 @@ pub fn properties(
         .set_max_row_group_bytes(Some(table.row_group_bytes))
         .set_statistics_enabled(EnabledStatistics::Page);
     let columns = schema.fields().iter().zip(first.columns());
-    let columns: Vec<Leaf> =
-        columns.flat_map(|(field, values)| leaves(field, values)).collect();
-    let whole_bounds =
-        columns.iter().any(|leaf| table.metrics(&leaf.name) == MetricsMode::Full);
+    let columns: Vec<Leaf> = columns.flat_map(|(field, values)| leaves(field, values)).collect();
+    let whole_bounds = columns.iter().any(|leaf| table.metrics(&leaf.name) == MetricsMode::Full);
     if whole_bounds {
         properties = properties.set_statistics_truncate_length(None);
     }
@@ -67,10 +65,8 @@ pub fn properties(
         let boolean = leaf.values.data_type() == &DataType::Boolean;
         let dictionary = !boolean && distinct <= DISTINCT_PERCENT;
         properties = properties.set_column_dictionary_enabled(path.clone(), dictionary);
-        let bounded = matches!(
-            table.metrics(&leaf.name),
-            MetricsMode::Truncate(_) | MetricsMode::Full
-        );
+        let bounded =
+            matches!(table.metrics(&leaf.name), MetricsMode::Truncate(_) | MetricsMode::Full);
         if !bounded || leaf.repeated {
             // No reader prunes by columns without bounds, so their pages need none either.
             properties =
@@ -101,31 +97,40 @@ struct Leaf {
 /// The columns that a column of a table is written as.
 fn leaves(field: &Field, values: &ArrayRef) -> Vec<Leaf> {
     let own = field.name();
-    let parts: Vec<(Vec<String>, &Field, ArrayRef, bool)> = match (field.data_type(), values.data_type())
-    {
-        (DataType::Struct(fields), DataType::Struct(_)) => {
-            let columns = values.as_struct().columns().iter().cloned();
-            fields.iter().zip(columns).map(|(f, c)| (vec![own.clone()], f.as_ref(), c, false)).collect()
-        }
-        (DataType::List(element), DataType::List(_)) => {
-            let path = vec![own.clone(), LIST_GROUP.to_string()];
-            vec![(path, element.as_ref(), ArrayRef::clone(values.as_list::<i32>().values()), true)]
-        }
-        (DataType::Map(entries, _), DataType::Map(..)) => {
-            let DataType::Struct(pair) = entries.data_type() else { return Vec::new() };
-            let path = vec![own.clone(), entries.name().clone()];
-            let columns = values.as_map().entries().columns().iter().cloned();
-            pair.iter().zip(columns).map(|(f, c)| (path.clone(), f.as_ref(), c, true)).collect()
-        }
-        _ => {
-            return vec![Leaf {
-                path: vec![own.clone()],
-                name: own.clone(),
-                values: ArrayRef::clone(values),
-                repeated: false,
-            }];
-        }
-    };
+    let parts: Vec<(Vec<String>, &Field, ArrayRef, bool)> =
+        match (field.data_type(), values.data_type()) {
+            (DataType::Struct(fields), DataType::Struct(_)) => {
+                let columns = values.as_struct().columns().iter().cloned();
+                fields
+                    .iter()
+                    .zip(columns)
+                    .map(|(f, c)| (vec![own.clone()], f.as_ref(), c, false))
+                    .collect()
+            }
+            (DataType::List(element), DataType::List(_)) => {
+                let path = vec![own.clone(), LIST_GROUP.to_string()];
+                vec![(
+                    path,
+                    element.as_ref(),
+                    ArrayRef::clone(values.as_list::<i32>().values()),
+                    true,
+                )]
+            }
+            (DataType::Map(entries, _), DataType::Map(..)) => {
+                let DataType::Struct(pair) = entries.data_type() else { return Vec::new() };
+                let path = vec![own.clone(), entries.name().clone()];
+                let columns = values.as_map().entries().columns().iter().cloned();
+                pair.iter().zip(columns).map(|(f, c)| (path.clone(), f.as_ref(), c, true)).collect()
+            }
+            _ => {
+                return vec![Leaf {
+                    path: vec![own.clone()],
+                    name: own.clone(),
+                    values: ArrayRef::clone(values),
+                    repeated: false,
+                }];
+            }
+        };
     let below = parts.into_iter().flat_map(|(path, field, values, repeated)| {
         leaves(field, &values).into_iter().map(move |leaf| Leaf {
             path: path.iter().cloned().chain(leaf.path).collect(),

@@ -11,7 +11,8 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{RowConverter, SortField};
 use iceberg::spec::{
-    Literal, NestedFieldRef, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct, Transform, Type,
+    Literal, NestedFieldRef, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct,
+    Transform, Type,
 };
 
 use super::transform::transform;

@@ -157,8 +157,7 @@ pub(super) fn list(element: DataType, required: bool) -> DataType {
 }
 
 fn map(key: DataType, value: DataType, required: bool) -> DataType {
-    let (key, value) =
-        (Field::new(MAP_KEY, key, false), Field::new(MAP_VALUE, value, !required));
+    let (key, value) = (Field::new(MAP_KEY, key, false), Field::new(MAP_VALUE, value, !required));
     DataType::Map(map_entries(key, value), false)
 }
 
@@ -214,7 +213,7 @@ mod tests {
             ("MAP<INT>", "two types in MAP"),
             ("STRUCT<a: INT, a: STRING>", "two fields `a`"),
             ("STRUCT<a: NOTHING>", "type NOTHING is not supported"),
-            ("ARRAY", "type ARRAY"),
+            ("ARRAY", "Expected: <"),
             ("INT[3]", "a length"),
             (deep.as_str(), "more than 32 levels"),
         ] {

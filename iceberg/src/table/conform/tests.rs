@@ -49,7 +49,8 @@ fn e1_fields_are_found_by_id_whatever_they_are_called_and_wherever_they_stand() 
 #[test]
 fn e1_fields_in_lists_and_maps_are_found_by_id_too() {
     let inner = |name: &str| field(name, 5, DataType::Int32);
-    let part = |name: &str| structure(vec![(inner(name), ints(vec![Some(1), None, Some(3)]))], None);
+    let part =
+        |name: &str| structure(vec![(inner(name), ints(vec![Some(1), None, Some(3)]))], None);
     let of = |name: &str| DataType::Struct(vec![inner(name)].into());
     let nulls = || Some(vec![true, false, true, true]);
     let old = list(field("array", 4, of("x")), &[1, 0, 0, 2], part("x"), nulls());
@@ -59,7 +60,10 @@ fn e1_fields_in_lists_and_maps_are_found_by_id_too() {
     let map = |entries: &str, value: &str| -> ArrayRef {
         let key = field("key", 6, DataType::Utf8).with_nullable(false);
         let pair = [(key, texts(vec![Some("p"), Some("q"), Some("p")]))];
-        let pairs = structure([pair.into(), vec![(field("value", 7, of(value)), part(value))]].concat(), None);
+        let pairs = structure(
+            [pair.into(), vec![(field("value", 7, of(value)), part(value))]].concat(),
+            None,
+        );
         let entries = Field::new(entries, pairs.data_type().clone(), false);
         let offsets = OffsetBuffer::from_lengths([2, 0, 1]);
         let nulls = Some(NullBuffer::from(vec![true, false, true]));
@@ -84,13 +88,35 @@ fn a_required_field_takes_no_null_but_where_what_it_is_in_is_null() {
     let to = DataType::List(Arc::new(element(false)));
     // The NULL stands in a list that is NULL itself.
     let values = ints(vec![Some(1), None, Some(2)]);
-    let hidden = list(element(true), &[1, 1, 1], Arc::clone(&values), Some(vec![true, false, true]));
+    let hidden =
+        list(element(true), &[1, 1, 1], Arc::clone(&values), Some(vec![true, false, true]));
     let read = conformed(&hidden, &to, By::Name).unwrap();
     assert_eq!(read.as_list::<i32>().values().len(), 2);
     let bare = list(element(true), &[1, 1, 1], values, None);
     assert_eq!(conformed(&bare, &to, By::Name).unwrap_err().kind(), ErrorKind::InvalidData);
     // A slice sees its own rows only.
     assert!(conformed(&bare.slice(2, 1), &to, By::Name).is_ok());
+}
+
+#[test]
+fn what_is_in_a_null_struct_is_null_whatever_stands_there() {
+    let a = field("a", 2, DataType::Int32).with_nullable(false);
+    let b = field("b", 3, DataType::Int32).with_nullable(false);
+    let inner = structure(vec![(a, ints(vec![Some(1), Some(2)]))], None);
+    let of_inner = field("inner", 4, inner.data_type().clone()).with_nullable(false);
+    let outer = structure(
+        vec![(of_inner, inner), (b, ints(vec![Some(3), Some(4)]))],
+        Some(vec![true, false]),
+    );
+    let inner = DataType::Struct(vec![field("a", 2, DataType::Int32)].into());
+    let to =
+        DataType::Struct(vec![field("inner", 4, inner), field("b", 3, DataType::Int32)].into());
+    let read = conformed(&outer, &to, By::Id).unwrap();
+    let read = read.as_struct();
+    let inner = read.column(0).as_struct();
+    for column in [read.column(0), read.column(1), inner.column(0)] {
+        assert_eq!((column.is_null(0), column.is_null(1)), (false, true));
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn add(
         ));
     }
     let name = name.map_or_else(|| field.field_name(), str::to_string);
+    check_avro_name(&name)?;
     let taken = fields.iter().any(|other| other.name == name)
         || (schema.field_by_name(&name).is_some()
             && !(field.transform == Transform::Identity && name == field.column));
@@ -137,6 +138,18 @@ fn add(
         UnboundPartitionField { source_id: source.id, field_id: None, name, transform },
     );
     Ok(())
+}
+
+/// Refuses a name that manifests, which are Avro, cannot have.
+fn check_avro_name(name: &str) -> Result<()> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(refused(format!(
+            "the partition field name `{name}` is not allowed: use letters, digits and `_`, not \
+             starting with a digit; write ADD PARTITION FIELD … AS another_name"
+        ))),
+    }
 }
 
 fn check_transform(field: &PartitionColumn, source: &NestedField) -> Result<()> {

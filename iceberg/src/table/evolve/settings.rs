@@ -117,7 +117,8 @@ pub(super) fn follow(
             .keys()
             .filter_map(|key| {
                 let (prefix, column) = column_of(key)?;
-                let rest = column.strip_prefix(from.as_str()).filter(|_| is_within(&column, from))?;
+                let rest =
+                    column.strip_prefix(from.as_str()).filter(|_| is_within(&column, from))?;
                 Some((key.clone(), format!("{prefix}{to}{rest}")))
             })
             .collect();
@@ -197,11 +198,7 @@ mod tests {
         assert_eq!(set, map(&[(KEY, "a")]));
         assert_eq!(
             gone,
-            [
-                PHI_DIRECT,
-                "write.metadata.metrics.column.b",
-                "write.metadata.metrics.column.b.x"
-            ]
+            [PHI_DIRECT, "write.metadata.metrics.column.b", "write.metadata.metrics.column.b.x"]
         );
         assert_eq!(follow(&before, &[], &[]).0.len(), 0);
     }

@@ -90,7 +90,11 @@ impl Siblings<'_> {
             let what = if self.prefix.is_empty() { "column" } else { "field" };
             Error::new(
                 ErrorKind::NotFound,
-                format!("there is no {what} `{}{name}`; there are {}", self.prefix, names.join(", ")),
+                format!(
+                    "there is no {what} `{}{name}`; there are {}",
+                    self.prefix,
+                    names.join(", ")
+                ),
             )
         })
     }
