@@ -2,13 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use northstar_iceberg::{Error, ErrorKind, Result};
+
+mod exact;
 
 use crate::cli::Output;
 
@@ -100,8 +101,9 @@ impl Printer {
 
     /// The rows of a query.
     ///
-    /// Table: as people read them. CSV: NULL is empty, text is quoted at need. JSON: one object a
-    /// line, with every column; decimals and timestamps as text, binary as hexadecimal.
+    /// Table: as people read them. CSV: NULL is empty, text is quoted at need, nested values are
+    /// JSON. JSON: one object a line, with every column; decimals, timestamps and the keys of maps as
+    /// text, binary as hexadecimal.
     pub(crate) fn batches(&self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<()> {
         let header: Vec<String> =
             schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -110,7 +112,7 @@ impl Printer {
             Output::Csv => {
                 let mut first = Some(header);
                 for batch in batches {
-                    self.csv(first.take().into_iter().flatten(), &texts(batch, "")?)?;
+                    self.csv(first.take().into_iter().flatten(), &csv_texts(batch)?)?;
                 }
                 match first {
                     Some(header) => self.csv(header.into_iter(), &[]),
@@ -134,7 +136,7 @@ impl Printer {
     pub(crate) fn more(&self, batch: &RecordBatch) -> Result<()> {
         match self.output {
             Output::Json => self.json(std::slice::from_ref(batch)),
-            _ => self.csv(std::iter::empty(), &texts(batch, "")?),
+            _ => self.csv(std::iter::empty(), &csv_texts(batch)?),
         }
     }
 
@@ -155,16 +157,9 @@ impl Printer {
     }
 
     fn json(&self, batches: &[RecordBatch]) -> Result<()> {
-        let failed = |error: arrow::error::ArrowError| {
-            Error::new(ErrorKind::Internal, "rows cannot be written as JSON").with_source(error)
-        };
         let mut bytes = Vec::new();
         for batch in batches {
-            let mut writer = arrow::json::WriterBuilder::new()
-                .with_explicit_nulls(true)
-                .build::<_, arrow::json::writer::LineDelimited>(&mut bytes);
-            let written = exact(batch).and_then(|batch| writer.write(&batch));
-            written.and_then(|()| writer.finish()).map_err(failed)?;
+            bytes.extend(exact::json_lines(batch).map_err(not_json)?);
         }
         self.bytes(&bytes);
         Ok(())
@@ -189,24 +184,22 @@ pub(crate) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// The batch with decimals as text: readers of JSON take numbers for binary fractions.
-fn exact(batch: &RecordBatch) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
-    let mut fields = Vec::with_capacity(batch.num_columns());
-    let mut columns = Vec::with_capacity(batch.num_columns());
-    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_decimal() {
-            fields.push(Field::new(field.name(), DataType::Utf8, field.is_nullable()));
-            columns.push(arrow::compute::cast(column, &DataType::Utf8)?);
-        } else {
-            fields.push(field.as_ref().clone());
-            columns.push(Arc::clone(column));
+/// The cells of a batch for CSV: NULL is empty, and nested values are JSON.
+fn csv_texts(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+    let mut rows = texts(batch, "")?;
+    for (at, column) in batch.columns().iter().enumerate() {
+        if !column.data_type().is_nested() {
+            continue;
+        }
+        for (row, cell) in rows.iter_mut().zip(exact::json_cells(column).map_err(not_json)?) {
+            row[at] = cell.unwrap_or_default();
         }
     }
-    RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        columns,
-        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-    )
+    Ok(rows)
+}
+
+fn not_json(error: arrow::error::ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, "rows cannot be written as JSON").with_source(error)
 }
 
 fn texts(batch: &RecordBatch, null: &str) -> Result<Vec<Vec<String>>> {

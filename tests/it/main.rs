@@ -23,6 +23,7 @@ mod merge_conflicts;
 mod merge_model;
 mod merge_on_read;
 mod merges;
+mod nested;
 mod refs;
 mod remote_scan;
 mod slt;

@@ -338,3 +338,8 @@ async fn insert_replace_where() {
 async fn truncate() {
     changing("truncate.slt").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nested() {
+    changing("nested.slt").await;
+}

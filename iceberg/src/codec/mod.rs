@@ -4,6 +4,7 @@
 //! catalog. [`NorthstarCodec`] carries our nodes in it and passes on whatever is not ours.
 
 mod change;
+mod conform;
 mod delete;
 mod message;
 mod northstar;

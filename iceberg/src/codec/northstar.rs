@@ -1,5 +1,6 @@
 //! The codec that is installed on driver, scheduler and executors alike.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, Result as DFResult, internal_err};
@@ -15,10 +16,11 @@ use datafusion_proto::physical_plan::{
 use prost::Message;
 
 use super::change::{decode_keep, decode_write, encode_keep, encode_write};
+use super::conform::{decode_conform, encode_conform};
 use super::delete::{decode_delete, encode_delete};
 use super::message::{Kind, Node};
 use super::scan::{decode_scan, encode_scan};
-use crate::merge::{DeleteExec, KeepExec, WriteExec};
+use crate::merge::{CONFORM, Conform, DeleteExec, KeepExec, WriteExec};
 use crate::scan::iceberg_scan;
 
 /// Starts our messages. No protobuf message starts so: the first byte would be a field of wire type
@@ -90,11 +92,17 @@ impl PhysicalExtensionCodec for NorthstarCodec {
     }
 
     fn try_encode_udf(&self, node: &ScalarUDF, buffer: &mut Vec<u8>) -> DFResult<()> {
-        self.inner.try_encode_udf(node, buffer)
+        match (node.inner().as_ref() as &dyn Any).downcast_ref::<Conform>() {
+            Some(conform) => encode_conform(conform, buffer),
+            None => self.inner.try_encode_udf(node, buffer),
+        }
     }
 
     fn try_decode_udf(&self, name: &str, buffer: &[u8]) -> DFResult<Arc<ScalarUDF>> {
-        self.inner.try_decode_udf(name, buffer)
+        match name {
+            CONFORM => decode_conform(buffer),
+            _ => self.inner.try_decode_udf(name, buffer),
+        }
     }
 
     fn try_encode_udaf(&self, node: &AggregateUDF, buffer: &mut Vec<u8>) -> DFResult<()> {

@@ -6,6 +6,7 @@ use datafusion::common::Column;
 use datafusion::logical_expr::expr_fn::cast;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
+use super::assign::conform;
 use super::insert::planned;
 use super::report::ChangeReport;
 use super::rounds::counted;
@@ -79,7 +80,11 @@ fn named(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<ColumnDefinition>)> {
             .and_then(|kind| arrow_type(&kind))
             .map_err(|error| error.with_context("column", name))?;
         let value = Expr::Column(Column::from((qualifier, field)));
-        let value = if field.data_type() == &kind { value } else { cast(value, kind.clone()) };
+        let value = match field.data_type() == &kind {
+            true => value,
+            false if kind.is_nested() => conform(value, &kind),
+            false => cast(value, kind.clone()),
+        };
         values.push(value.alias(name));
         columns.push(ColumnDefinition::new(name, kind));
     }

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as AstExpr, Query, TableWithJoins, Value,
 };
 
+use super::assign::assign;
 use super::keep::ROW_COLUMN;
 use super::query::{Parts, case, column, derived, none_of, null, number, relation, table};
 use super::statement::{Action, Clause, RowStatement, has_subquery};
@@ -302,6 +303,7 @@ fn clause_number(number: usize) -> Expr {
 
 /// Whether a column would get another value than it has. To SQL, 0.0 and -0.0 are equal; what is
 /// set is kept to the bit (M2), so here they differ, and only their reciprocals tell them apart.
+/// Within structs, lists and maps numbers are compared by their bits anyway.
 fn differs(new: &Expr, old: Expr, kind: &DataType) -> Expr {
     let other = binary_expr(new.clone(), Operator::IsDistinctFrom, old.clone());
     if !kind.is_floating() {
@@ -329,30 +331,4 @@ fn check_stable(selected: &LogicalPlan, verb: &str) -> Result<()> {
              it a column of the source"
         ),
     ))
-}
-
-/// A value as it is given to a column of another type, where that loses nothing that the statement
-/// does not ask to lose.
-pub(super) fn assign(value: Expr, from: &DataType, to: &DataType, column: &str) -> Result<Expr> {
-    let whole = |kind: &DataType| kind.is_integer() || matches!(kind, DataType::Decimal128(..));
-    let zone = |kind: &DataType| match kind {
-        DataType::Timestamp(_, zone) => Some(zone.is_some()),
-        _ => None,
-    };
-    // A local time is no instant: which zone is meant must be said.
-    let moved = zone(from).zip(zone(to)).is_some_and(|(from, to)| from != to);
-    let lossy = moved
-        || (from.is_floating() && whole(to))
-        || (matches!(from, DataType::Timestamp(..)) && *to == DataType::Date32)
-        || (from.is_numeric() && to.is_temporal())
-        || (from.is_temporal() && to.is_numeric())
-        || (*from == DataType::Boolean && to.is_numeric());
-    if lossy || !arrow::compute::can_cast_types(from, to) {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("a value of type {from} is given to a column of type {to}; write CAST"),
-        )
-        .with_context("column", column));
-    }
-    Ok(if from == to { value } else { cast(value, to.clone()) })
 }

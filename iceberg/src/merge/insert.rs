@@ -11,8 +11,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, SetExpr, Statement as Ast};
 
+use super::assign::assign;
 use super::conflict::times_read;
-use super::find::assign;
 use super::insert_statement::InsertStatement;
 use super::planning::Planning;
 use super::replace::{Appended, Part, Unchanged};

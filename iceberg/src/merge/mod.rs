@@ -25,6 +25,7 @@
 
 mod apply;
 mod aside;
+mod assign;
 mod cardinality;
 mod conflict;
 mod counts;
@@ -57,4 +58,5 @@ pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};
 pub use write::{WriteExec, WriteTask};
 
+pub(crate) use assign::{CONFORM, Conform};
 pub(crate) use write::described;

@@ -6,7 +6,7 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart};
 
 use super::query::column;
-use super::statement::{Action, Clause, RowStatement, invalid};
+use super::statement::{Action, Clause, RowStatement, invalid, unsupported};
 use crate::{Result, TableName};
 
 /// The target of a statement.
@@ -159,6 +159,13 @@ impl Target {
             several => several == full,
         };
         let found = self.columns.index_of(column).ok().filter(|_| of_target);
+        if let Some(whole) = found.is_none().then(|| self.part_of(&parts)).flatten() {
+            return Err(unsupported(
+                "an assignment",
+                &format!("`{written}`, a part of column `{whole}`,"),
+                &format!("{whole} = named_struct(…), with all of its parts"),
+            ));
+        }
         found.ok_or_else(|| {
             let names: Vec<_> = self.columns.fields().iter().map(|f| f.name().as_str()).collect();
             invalid(format!(
@@ -167,6 +174,22 @@ impl Target {
                 names.join(", ")
             ))
         })
+    }
+}
+
+impl Target {
+    /// The nested column that a name is a part of, with or without the target's name before it.
+    fn part_of(&self, parts: &[String]) -> Option<&str> {
+        let column = |part: Option<&String>| {
+            let field = self.columns.field_with_name(part?).ok()?;
+            field.data_type().is_nested().then_some(field.name().as_str())
+        };
+        let before = [self.alias.as_str(), self.name.table()];
+        match parts.first().is_some_and(|first| before.contains(&first.as_str())) {
+            true if parts.len() > 2 => column(parts.get(1)),
+            _ if parts.len() > 1 => column(parts.first()),
+            _ => None,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 
 use crate::ids::Ids;
 use crate::observer::Observer;
+use crate::table::conform::{By, conformed};
 use crate::write::{TableWriter, WriteOptions, Written};
 use crate::{Error, ErrorKind, Result};
 
@@ -172,8 +173,16 @@ async fn write(mut rows: SendableRecordBatchStream, task: WriteTask) -> DFResult
     finishing.join().await.map_err(broken_off)?.map_err(external)
 }
 
-/// The rows under the table's schema.
+/// The rows under the table's schema. Nested values come with its types or, where the table is made
+/// by the statement itself, with other field ids.
 fn fitted(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let mut columns = batch.columns().to_vec();
+    for (field, values) in schema.fields().iter().zip(&mut columns) {
+        if field.data_type().is_nested() {
+            *values = conformed(values, field.data_type(), By::Name)
+                .map_err(|error| error.with_context("column", field.name()))?;
+        }
+    }
     for (field, values) in schema.fields().iter().zip(batch.columns()) {
         if !field.is_nullable() && values.null_count() > 0 {
             return Err(Error::new(
@@ -187,7 +196,7 @@ fn fitted(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
             .with_context("column", field.name()));
         }
     }
-    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec()).map_err(|error| {
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| {
         Error::new(ErrorKind::Internal, "rows do not have the table's columns").with_source(error)
     })
 }

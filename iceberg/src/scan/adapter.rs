@@ -12,6 +12,7 @@ use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapter, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
 
+use super::nested::NestedById;
 use crate::table::schema::field_id;
 use crate::{Error, ErrorKind};
 
@@ -40,6 +41,8 @@ impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
                     .with_context("column", field.name()),
                 ))),
                 Some(id) => Ok(match columns.get(&id) {
+                    // Nested columns are matched by id below, which the default adapter does not do.
+                    Some(column) if column.data_type().is_nested() => column.as_ref().clone(),
                     // What else other writers note on a column must not look like another type.
                     Some(column) => {
                         field.with_name(column.name()).with_metadata(column.metadata().clone())
@@ -50,7 +53,8 @@ impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
         });
         let renamed = Arc::new(ArrowSchema::new(renamed.collect::<DFResult<Vec<_>>>()?));
         Ok(Arc::new(FieldIdAdapter {
-            inner: DefaultPhysicalExprAdapter::new(table, renamed),
+            inner: DefaultPhysicalExprAdapter::new(table, Arc::clone(&renamed)),
+            renamed,
             file,
         }))
     }
@@ -59,18 +63,26 @@ impl PhysicalExprAdapterFactory for FieldIdAdapterFactory {
 #[derive(Debug)]
 struct FieldIdAdapter {
     inner: DefaultPhysicalExprAdapter,
+    /// The file's columns with the table's names, and the table's nested types.
+    renamed: SchemaRef,
     file: SchemaRef,
 }
 
 impl PhysicalExprAdapter for FieldIdAdapter {
     /// The default adapter does the casts and the missing columns; then each column gets the file's
-    /// own name back, since pruning looks statistics up by name.
+    /// own name back, since pruning looks statistics up by name, and a nested one its values by id.
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> DFResult<Arc<dyn PhysicalExpr>> {
         let expr = self.inner.rewrite(expr)?;
         expr.transform(|expr| match expr.downcast_ref::<Column>() {
             Some(column) => {
-                let name = self.file.field(column.index()).name();
-                Ok(Transformed::yes(Arc::new(Column::new(name, column.index())) as _))
+                let at = column.index();
+                let (field, wanted) = (&self.file.fields()[at], &self.renamed.fields()[at]);
+                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), at));
+                let nested = wanted.data_type().is_nested();
+                Ok(Transformed::yes(match nested && field.data_type() != wanted.data_type() {
+                    true => Arc::new(NestedById::new(column, Arc::clone(wanted))),
+                    false => column,
+                }))
             }
             None => Ok(Transformed::no(expr)),
         })
@@ -112,6 +124,18 @@ mod tests {
         assert_eq!(rewritten(&table, &file, "name"), "added@1");
         assert_eq!(rewritten(&table, &file, "added"), "NULL");
         assert_eq!(rewritten(&table, &file, "amount"), "CAST(amount@2 AS Int64)");
+    }
+
+    #[test]
+    fn e1_nested_columns_are_read_by_id_and_as_they_are_where_nothing_differs() {
+        let inner = |name: &str, id| with_field_id(Field::new(name, DataType::Int32, true), id);
+        let of = |fields: Vec<Field>| DataType::Struct(fields.into());
+        let table = schema(&[("s", of(vec![inner("a", 2), inner("b", 3)]), 1)]);
+        let other = schema(&[("s", of(vec![inner("b", 2), inner("a", 3)]), 1)]);
+        assert_eq!(rewritten(&table, &table, "s"), "s@0");
+        let renamed = schema(&[("old", table.field(0).data_type().clone(), 1)]);
+        assert_eq!(rewritten(&table, &renamed, "s"), "old@0");
+        assert_eq!(rewritten(&table, &other, "s"), "by_field_id(s@0)");
     }
 
     #[test]

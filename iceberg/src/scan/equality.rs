@@ -116,11 +116,23 @@ fn compared(metadata: &TableMetadata, delete: &DataFile) -> Result<Columns> {
             let current = metadata.current_schema().field_by_id(id).cloned();
             let earlier = || metadata.schemas_iter().find_map(|s| s.field_by_id(id).cloned());
             let field = current.or_else(earlier).ok_or_else(|| unknown(id))?;
+            if !field.field_type.is_primitive() || !top_level(metadata, id) {
+                let message = "equality deletes that compare nested columns cannot be applied, have \
+                               their writer compact the table";
+                return Err(Error::new(ErrorKind::Unsupported, message)
+                    .with_context("column", &field.name)
+                    .with_context("file", delete.file_path()));
+            }
             let kind = arrow_type(&field.field_type)
                 .map_err(|error| error.with_context("file", delete.file_path()))?;
             Ok((id, kind))
         })
         .collect()
+}
+
+/// Whether an id is that of a column itself, in any schema, and not of a part of one.
+fn top_level(metadata: &TableMetadata, id: i32) -> bool {
+    metadata.schemas_iter().any(|s| s.as_struct().fields().iter().any(|field| field.id == id))
 }
 
 /// Columns whose value a data file takes from its partition, by field id.

@@ -12,7 +12,7 @@
 //!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
 //! source    DataFusion's Parquet source, wrapped
 //!  ├ slice      one file with its deletes, as it travels
-//!  ├ adapter    columns found by field id
+//!  ├ adapter    columns found by field id, `nested` ones part by part
 //!  ╰ open       constants of a file; errors that name it
 //! ```
 //!
@@ -29,6 +29,7 @@ mod equality;
 mod files;
 mod inventory;
 mod manifest_cache;
+mod nested;
 mod open;
 mod partition;
 mod provider;

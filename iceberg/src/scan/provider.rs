@@ -30,7 +30,7 @@ use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
 use super::store::store_url;
-use crate::table::schema::arrow_schema;
+use crate::table::schema::query_schema;
 use crate::write::DeletesOf;
 use crate::{Error, ErrorKind, Result};
 
@@ -78,9 +78,8 @@ impl IcebergTable {
     /// written with.
     ///
     /// # Errors
-    /// `NotFound` for a snapshot that the table does not have; `Unsupported` for format version 3,
-    /// nested columns, and stores other than local folders and S3; `Damaged` for a snapshot whose
-    /// schema is missing.
+    /// `NotFound` for a snapshot that the table does not have; `Unsupported` for format version 3 and
+    /// stores other than local folders and S3; `Damaged` for a snapshot whose schema is missing.
     pub fn try_new(table: Table, snapshot_id: Option<i64>) -> Result<Self> {
         let metadata = table.metadata();
         let in_table = |error: Error| error.with_context("table", table.identifier());
@@ -102,7 +101,7 @@ impl IcebergTable {
                 in_table(Error::new(ErrorKind::Damaged, message).with_source(source))
             })?,
         };
-        let columns = arrow_schema(&iceberg).map_err(in_table)?;
+        let columns = query_schema(&iceberg).map_err(in_table)?;
         let store = store_url(metadata.location()).map_err(in_table)?;
         let schema = Arc::clone(&columns);
         let cache = Arc::new(ManifestCache::new(0));
@@ -119,9 +118,9 @@ impl IcebergTable {
     /// field id. A column that came later is NULL.
     ///
     /// # Errors
-    /// `Unsupported` for nested columns.
+    /// `Unsupported` for a type of format version 3.
     pub fn with_schema(self, iceberg: Arc<Schema>) -> Result<Self> {
-        let columns = arrow_schema(&iceberg)
+        let columns = query_schema(&iceberg)
             .map_err(|error| error.with_context("table", self.table.identifier()))?;
         let schema = Arc::clone(&columns);
         Ok(Self { iceberg, columns, schema, ..self })

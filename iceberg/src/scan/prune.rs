@@ -113,9 +113,12 @@ impl FileFilter {
 }
 
 impl Columns {
-    /// A column's id, its type, and that type in Iceberg.
+    /// A column's id, its type, and that type in Iceberg. Nothing is known of nested columns.
     fn find(&self, column: &Column) -> Option<(i32, &DataType, &Type)> {
         let field = self.arrow.field_with_name(column.name()).ok()?;
+        if field.data_type().is_nested() {
+            return None;
+        }
         let id = field_id(field)?;
         Some((id, field.data_type(), &self.iceberg.field_by_id(id)?.field_type))
     }

@@ -67,18 +67,20 @@ impl IcebergSource {
     }
 
     /// Whether the Parquet reader may use a filter. Parquet's statistics leave NaN out, and for
-    /// DataFusion NaN is the greatest number: pruned by `x > 1`, a NaN would be lost (B1).
+    /// DataFusion NaN is the greatest number: pruned by `x > 1`, a NaN would be lost (B1). The parts
+    /// of nested columns it would look up by their names in the file, which may be those of others.
     fn may_prune_by(&self, filter: &Arc<dyn PhysicalExpr>) -> DFResult<bool> {
         let schema = self.inner.table_schema().table_schema();
-        let mut floats = false;
+        let mut unfit = false;
         filter.apply(|expr| {
             if let Some(column) = expr.downcast_ref::<Column>() {
                 let field = schema.field_with_name(column.name())?;
-                floats |= matches!(field.data_type(), DataType::Float32 | DataType::Float64);
+                unfit |= matches!(field.data_type(), DataType::Float32 | DataType::Float64)
+                    || field.data_type().is_nested();
             }
-            Ok(if floats { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            Ok(if unfit { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
-        Ok(!floats)
+        Ok(!unfit)
     }
 }
 

@@ -58,7 +58,9 @@ pub(super) fn constants(columns: &SchemaRef, file: &LiveFile) -> Vec<(usize, Sca
 fn file_statistics(columns: &SchemaRef, file: &LiveFile, slice: &FileSlice) -> Statistics {
     let mut all = constant_statistics(columns, slice);
     for (field, statistics) in columns.fields().iter().zip(&mut all.column_statistics) {
-        let Some(id) = field_id(field) else { continue };
+        // What writers count for nested columns differs, and is not what the planner means.
+        let nested = field.data_type().is_nested();
+        let Some(id) = field_id(field).filter(|_| !nested) else { continue };
         if statistics.null_count == Precision::Absent {
             let (low, high) = column_bounds(file.data(), id, field.data_type());
             statistics.min_value = low.map_or(Precision::Absent, Precision::Inexact);

@@ -11,8 +11,9 @@ use iceberg::spec::{
     UnboundPartitionSpec,
 };
 
+use super::from_arrow::{FieldIds, iceberg_type_with, type_text};
 use super::properties::{self, MetricsMode};
-use super::schema::iceberg_type;
+use crate::write::partition::struct_path;
 use crate::{Error, ErrorKind, Result};
 
 /// A column to be.
@@ -68,11 +69,12 @@ pub struct PartitionColumn {
 }
 
 impl PartitionColumn {
-    /// The field's name in the spec and in folder names, as Spark would call it.
+    /// The field's name in the spec and in folder names, as Spark would call it; but for a field of
+    /// a struct, whose dot no Avro field may have in its name: `address_city`.
     pub fn field_name(&self) -> String {
-        let column = &self.column;
+        let column = self.column.replace('.', "_");
         match self.transform {
-            Transform::Identity => column.clone(),
+            Transform::Identity => column,
             Transform::Bucket(_) => format!("{column}_bucket"),
             Transform::Truncate(_) => format!("{column}_trunc"),
             other => format!("{column}_{other}"),
@@ -133,7 +135,7 @@ impl fmt::Display for PartitionColumn {
 /// A table to be.
 #[derive(Debug, Clone, Default)]
 pub struct TableDefinition {
-    /// The columns, in order; they get field ids from 1.
+    /// The columns, in order; they get field ids from 1, and what is nested in them those after.
     pub columns: Vec<ColumnDefinition>,
     /// The partition spec; empty for an unpartitioned table.
     pub partition: Vec<PartitionColumn>,
@@ -151,9 +153,10 @@ impl TableDefinition {
     /// v2 lacks.
     pub fn schema(&self) -> Result<Schema> {
         let mut fields = Vec::with_capacity(self.columns.len());
+        let mut ids = FieldIds::after(i32::try_from(self.columns.len()).unwrap_or(i32::MAX));
         for (id, column) in (1..).zip(&self.columns) {
             check_name(&column.name)?;
-            let kind = iceberg_type(&column.data_type)
+            let kind = iceberg_type_with(&column.data_type, &mut ids)
                 .map_err(|error| error.with_context("column", &column.name))?;
             let mut field = NestedField::new(id, &column.name, kind, column.required);
             field.doc.clone_from(&column.doc);
@@ -173,9 +176,20 @@ impl TableDefinition {
             partition.transform.result_type(&field.field_type).map_err(|_| {
                 Error::new(
                     ErrorKind::InvalidInput,
-                    format!("`{partition}` cannot partition a column of type {}", field.field_type),
+                    format!(
+                        "`{partition}` cannot partition a column of type {}",
+                        type_text(&field.field_type)
+                    ),
                 )
             })?;
+            if struct_path(schema.as_struct().fields(), field.id).is_none() {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!(
+                        "`{partition}` has several values in a row, which can be in one partition only"
+                    ),
+                ));
+            }
             spec = spec
                 .add_partition_field(field.id, partition.field_name(), partition.transform)
                 .map_err(invalid)?;

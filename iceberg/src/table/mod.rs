@@ -1,7 +1,9 @@
 //! A table: as it was opened, how it is defined, what its properties say.
 
+pub(crate) mod conform;
 pub mod definition;
 pub mod evolve;
+pub(crate) mod from_arrow;
 mod opened;
 pub mod properties;
 mod row_level;

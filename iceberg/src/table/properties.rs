@@ -161,15 +161,27 @@ impl WriteProperties {
         self.target_file_bytes - self.target_file_bytes / 4
     }
 
-    /// The metrics mode of a column.
+    /// The metrics mode of a column, or of a part of one by its full name (`address.city`): its own,
+    /// that of what it is a part of, or the table's. So what hides a struct hides all that is in it.
     pub fn metrics(&self, column: &str) -> MetricsMode {
-        self.metrics.get(column).copied().unwrap_or(self.metrics_default)
+        let mut found = None;
+        for name in self_and_parents(column) {
+            let mode = self.metrics.get(name).copied();
+            let hides = matches!(mode, Some(MetricsMode::None | MetricsMode::Counts));
+            found = if hides { mode } else { found.or(mode) };
+        }
+        found.unwrap_or(self.metrics_default)
     }
 
     /// The columns that get a bloom filter.
     pub fn bloom_filter_columns(&self) -> &[String] {
         &self.bloom
     }
+}
+
+/// A full name, then that of what it is a part of, and so on: `a.b.c`, `a.b`, `a`.
+pub(crate) fn self_and_parents(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| Some(name.rsplit_once('.')?.0))
 }
 
 fn number<T: FromStr>(properties: &HashMap<String, String>, key: &str, default: T) -> Result<T> {
@@ -200,6 +212,8 @@ mod tests {
         .unwrap();
         assert_eq!(read.metrics("name"), MetricsMode::Counts);
         assert_eq!(read.metrics("id"), MetricsMode::Truncate(16));
+        assert_eq!(read.metrics("name.first.x"), MetricsMode::Counts, "parts of a column");
+        assert_eq!(read.metrics("names.x"), MetricsMode::Truncate(16));
         assert_eq!(read.bloom_filter_columns(), ["id"]);
         assert_eq!(read.zstd_level, Some(1));
         for (key, value) in [

@@ -8,45 +8,118 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
-use iceberg::spec::{PrimitiveType, Schema, Type};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, Schema as ArrowSchema, SchemaRef, TimeUnit,
+};
+use iceberg::spec::{NestedField, PrimitiveType, Schema, Type};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
+pub use super::from_arrow::{FieldIds, iceberg_type, iceberg_type_with};
 use crate::{Error, ErrorKind, Result};
 
 /// The zone of every `timestamptz` column. Iceberg keeps instants, not zones.
 pub const UTC: &str = "+00:00";
 
 const UUID_BYTES: i32 = 16;
-const MAX_DECIMAL_PRECISION: u8 = 38;
 
-/// The arrow schema of an Iceberg schema: one field per column, in order, each with its
-/// `PARQUET:field_id`.
+/// What the child of a list is called.
+pub(crate) const LIST_ELEMENT: &str = "element";
+/// What the pairs of a map are called, and the parts of a pair.
+pub(crate) const MAP_ENTRIES: &str = "key_value";
+pub(crate) const MAP_KEY: &str = "key";
+pub(crate) const MAP_VALUE: &str = "value";
+
+/// The arrow schema of an Iceberg schema: one field per column, in order. Fields carry their
+/// `PARQUET:field_id`, those within structs, lists and maps too.
 ///
 /// # Errors
-/// `Unsupported` for a nested column or a type of format version 3, naming the column.
+/// `Unsupported` for a type of format version 3, naming the column.
 pub fn arrow_schema(schema: &Schema) -> Result<SchemaRef> {
     let fields = schema.as_struct().fields().iter().map(|column| {
-        let data_type =
-            arrow_type(&column.field_type).map_err(|e| e.with_context("column", &column.name))?;
-        Ok(with_field_id(Field::new(&column.name, data_type, !column.required), column.id))
+        arrow_field(&column.name, column)
+            .map_err(|error| error.with_context("column", &column.name))
     });
     Ok(Arc::new(ArrowSchema::new(fields.collect::<Result<Vec<_>>>()?)))
 }
 
-/// The arrow type that columns of an Iceberg type are read as and written from.
+/// The same as queries see it: what is in a nested column may be NULL, even where it is required,
+/// since what it is in may be. DataFusion asks a field only whether it may be NULL itself, and would
+/// take `a.b.c IS NULL` for never true.
 ///
 /// # Errors
-/// `Unsupported` for nested types and types of format version 3.
+/// As [`arrow_schema`].
+pub fn query_schema(schema: &Schema) -> Result<SchemaRef> {
+    let strict = arrow_schema(schema)?;
+    let fields = strict
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_data_type(optional_within(field.data_type())));
+    Ok(Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())))
+}
+
+/// The type, with all that is in it optional but the keys of maps.
+fn optional_within(data_type: &DataType) -> DataType {
+    let optional = |field: &FieldRef| {
+        let kind = optional_within(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(kind).with_nullable(true))
+    };
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(optional).collect()),
+        DataType::List(element) => DataType::List(optional(element)),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                let key = pair[0].as_ref().clone();
+                let kind = optional_within(key.data_type());
+                let value = optional(&pair[1]).as_ref().clone();
+                DataType::Map(map_entries(key.with_data_type(kind), value), *sorted)
+            }
+            _ => data_type.clone(),
+        },
+        leaf => leaf.clone(),
+    }
+}
+
+/// The arrow type that columns of an Iceberg type are read as and written from.
+///
+/// Children of lists are called `element`, those of maps `key` and `value` within `key_value`, as
+/// Parquet names them.
+///
+/// # Errors
+/// `Unsupported` for types of format version 3.
 pub fn arrow_type(column: &Type) -> Result<DataType> {
+    Ok(match column {
+        Type::Primitive(primitive) => arrow_primitive(primitive)?,
+        Type::Struct(of) => {
+            let fields = of.fields().iter().map(|field| arrow_field(&field.name, field));
+            DataType::Struct(fields.collect::<Result<Fields>>()?)
+        }
+        Type::List(of) => {
+            DataType::List(Arc::new(arrow_field(LIST_ELEMENT, of.element_field.as_ref())?))
+        }
+        Type::Map(of) => {
+            let key = arrow_field(MAP_KEY, of.key_field.as_ref())?.with_nullable(false);
+            let value = arrow_field(MAP_VALUE, of.value_field.as_ref())?;
+            DataType::Map(map_entries(key, value), false)
+        }
+    })
+}
+
+fn arrow_field(name: &str, field: &NestedField) -> Result<Field> {
+    let data_type = arrow_type(&field.field_type)?;
+    Ok(with_field_id(Field::new(name, data_type, !field.required), field.id))
+}
+
+/// The field of a map's pairs.
+pub(crate) fn map_entries(key: Field, value: Field) -> FieldRef {
+    Arc::new(Field::new(MAP_ENTRIES, DataType::Struct(vec![key, value].into()), false))
+}
+
+fn arrow_primitive(primitive: &PrimitiveType) -> Result<DataType> {
     let unsupported = || {
         Error::new(
             ErrorKind::Unsupported,
-            format!("type {column} is not supported, flatten or drop the column"),
+            format!("type {primitive} is not supported, drop the column"),
         )
-    };
-    let Type::Primitive(primitive) = column else {
-        return Err(unsupported());
     };
     Ok(match primitive {
         PrimitiveType::Boolean => DataType::Boolean,
@@ -73,58 +146,6 @@ pub fn arrow_type(column: &Type) -> Result<DataType> {
     })
 }
 
-/// The narrowest Iceberg type that holds every value of an arrow type.
-///
-/// Zones of timestamps become UTC; 16 bytes of fixed width stay `fixed[16]`, since arrow does not say
-/// that they are a UUID.
-///
-/// # Errors
-/// `Unsupported` for a type that would lose values (nanoseconds, unsigned 64-bit) or has no
-/// counterpart, saying what to cast to where something fits.
-pub fn iceberg_type(arrow: &DataType) -> Result<Type> {
-    let unsupported = |advice: &str| {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("arrow type {arrow} has no Iceberg counterpart{advice}"),
-        )
-    };
-    let primitive = match arrow {
-        DataType::Boolean => PrimitiveType::Boolean,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
-            PrimitiveType::Int
-        }
-        DataType::Int64 | DataType::UInt32 => PrimitiveType::Long,
-        DataType::UInt64 => return Err(unsupported(", cast to bigint or decimal(20, 0)")),
-        DataType::Float16 | DataType::Float32 => PrimitiveType::Float,
-        DataType::Float64 => PrimitiveType::Double,
-        DataType::Decimal32(precision, scale)
-        | DataType::Decimal64(precision, scale)
-        | DataType::Decimal128(precision, scale)
-        | DataType::Decimal256(precision, scale) => {
-            let fits =
-                *precision <= MAX_DECIMAL_PRECISION && i16::from(*scale) <= i16::from(*precision);
-            let scale = u32::try_from(*scale).ok().filter(|_| fits);
-            let scale = scale.ok_or_else(|| unsupported(", cast to at most decimal(38, s)"))?;
-            PrimitiveType::Decimal { precision: u32::from(*precision), scale }
-        }
-        DataType::Date32 => PrimitiveType::Date,
-        DataType::Time32(_) | DataType::Time64(TimeUnit::Microsecond) => PrimitiveType::Time,
-        DataType::Timestamp(TimeUnit::Nanosecond, _) | DataType::Time64(_) => {
-            return Err(unsupported(", cast to microseconds"));
-        }
-        DataType::Timestamp(_, None) => PrimitiveType::Timestamp,
-        DataType::Timestamp(_, Some(_)) => PrimitiveType::Timestamptz,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => PrimitiveType::String,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => PrimitiveType::Binary,
-        DataType::FixedSizeBinary(bytes) => {
-            PrimitiveType::Fixed(u64::try_from(*bytes).map_err(|_| unsupported(""))?)
-        }
-        DataType::Dictionary(_, values) => return iceberg_type(values),
-        _ => return Err(unsupported("")),
-    };
-    Ok(Type::Primitive(primitive))
-}
-
 /// The Iceberg id of a field, if it carries one.
 pub fn field_id(field: &Field) -> Option<i32> {
     field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()
@@ -139,7 +160,7 @@ pub fn with_field_id(field: Field, id: i32) -> Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iceberg::spec::{ListType, NestedField};
+    use iceberg::spec::{ListType, MapType, StructType};
 
     fn schema(types: Vec<Type>) -> Schema {
         let fields = types
@@ -182,31 +203,51 @@ mod tests {
     }
 
     #[test]
-    fn a_nested_column_is_refused_by_name() {
-        let element =
-            Arc::new(NestedField::list_element(9, Type::Primitive(PrimitiveType::Int), true));
-        let list = Type::List(ListType::new(element));
-        let error =
-            arrow_schema(&schema(vec![Type::Primitive(PrimitiveType::Int), list])).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert_eq!(error.context("column"), Some("c2"));
+    fn nested_types_carry_ids_and_the_names_of_parquet() {
+        let int = || Type::Primitive(PrimitiveType::Int);
+        let part = Type::Struct(StructType::new(vec![
+            Arc::new(NestedField::required(12, "a", int())),
+            Arc::new(NestedField::optional(13, "b", int())),
+        ]));
+        let list = Type::List(ListType::new(Arc::new(NestedField::list_element(11, part, true))));
+        let map = Type::Map(MapType::optional(21, int(), 22, list));
+        let arrow = arrow_schema(&schema(vec![map])).unwrap();
+        let DataType::Map(entries, false) = arrow.field(0).data_type() else { panic!("{arrow}") };
+        assert_eq!((entries.name().as_str(), entries.is_nullable()), ("key_value", false));
+        let DataType::Struct(pair) = entries.data_type() else { panic!("{arrow}") };
+        let shown = |field: &Field| (field.name().clone(), field_id(field), field.is_nullable());
+        assert_eq!(shown(&pair[0]), ("key".into(), Some(21), false));
+        assert_eq!(shown(&pair[1]), ("value".into(), Some(22), true));
+        let DataType::List(element) = pair[1].data_type() else { panic!("{arrow}") };
+        assert_eq!(shown(element), ("element".into(), Some(11), false));
+        let DataType::Struct(fields) = element.data_type() else { panic!("{arrow}") };
+        assert_eq!(shown(&fields[0]), ("a".into(), Some(12), false));
+        assert_eq!(shown(&fields[1]), ("b".into(), Some(13), true));
     }
 
     #[test]
-    fn arrow_types_that_would_lose_values_are_refused() {
-        let lossy = [
-            DataType::UInt64,
-            DataType::Timestamp(TimeUnit::Nanosecond, None),
-            DataType::Time64(TimeUnit::Nanosecond),
-            DataType::Decimal256(50, 2),
-            DataType::Decimal128(10, -2),
-            DataType::Null,
-        ];
-        for arrow in lossy {
-            assert_eq!(iceberg_type(&arrow).unwrap_err().kind(), ErrorKind::Unsupported, "{arrow}");
-        }
-        let dictionary =
-            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8View));
-        assert_eq!(iceberg_type(&dictionary).unwrap(), Type::Primitive(PrimitiveType::String));
+    fn queries_see_all_that_is_nested_as_optional() {
+        let int = || Type::Primitive(PrimitiveType::Int);
+        let list = Type::List(ListType::new(Arc::new(NestedField::list_element(11, int(), true))));
+        let part =
+            Type::Struct(StructType::new(vec![Arc::new(NestedField::required(12, "a", list))]));
+        let map = Type::Map(MapType::required(21, int(), 22, part));
+        let schema = schema(vec![map]);
+        let seen = query_schema(&schema).unwrap();
+        assert!(!seen.field(0).is_nullable(), "the column itself is what it is");
+        let shown = format!("{:?}", seen.field(0).data_type());
+        assert_eq!(shown.matches("nullable: true").count(), 3, "value, a and element: {shown}");
+        assert_eq!(shown.matches(PARQUET_FIELD_ID_META_KEY).count(), 4, "{shown}");
+        assert_ne!(seen, arrow_schema(&schema).unwrap());
+    }
+
+    #[test]
+    fn types_of_version_3_are_refused_wherever_they_stand() {
+        let nanos = Type::Primitive(PrimitiveType::TimestampNs);
+        let list = Type::List(ListType::new(Arc::new(NestedField::list_element(9, nanos, true))));
+        let int = Type::Primitive(PrimitiveType::Int);
+        let error = arrow_schema(&schema(vec![int, list])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.context("column"), Some("c2"));
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Invariant B1: bounds, counts and null counts never exclude a row that is there. A bound is given
 //! only if every row group that holds a value of the column has one; floats get none, because the
-//! footer leaves NaN out and readers differ on where it stands.
+//! footer leaves NaN out and readers differ on where it stands. Fields of structs are columns like
+//! others; elements of lists and of maps are not counted by rows, so nothing is said of them but
+//! their size.
 //!
 //! Source: <https://iceberg.apache.org/spec/#data-file-fields> and its Appendix D.
 
 use std::collections::{HashMap, HashSet};
 
-use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType, SchemaRef, Type};
+use iceberg::spec::{Datum, NestedField, PrimitiveLiteral, PrimitiveType, SchemaRef, Type};
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::statistics::Statistics;
@@ -59,19 +61,30 @@ pub fn metrics(
                 ));
             };
             let Type::Primitive(kind) = field.field_type.as_ref() else { continue };
-            let mode = properties.metrics(&field.name);
+            let mode = match column.column_descr().max_rep_level() {
+                0 => properties.metrics(name_of(schema, field)),
+                _ => MetricsMode::None,
+            };
             metrics.add(field.id, column, kind, mode, &mut unbounded, &mut uncounted);
         }
     }
     metrics.lower_bounds.retain(|id, _| !unbounded.contains(id));
     metrics.upper_bounds.retain(|id, _| !unbounded.contains(id));
     metrics.null_value_counts.retain(|id, _| !uncounted.contains(id));
-    for field in schema.as_struct().fields() {
-        if let MetricsMode::Truncate(length) = properties.metrics(&field.name) {
-            metrics.cut(field.id, length);
+    let bounded: HashSet<i32> =
+        metrics.lower_bounds.keys().chain(metrics.upper_bounds.keys()).copied().collect();
+    for id in bounded {
+        let Some(field) = schema.field_by_id(id) else { continue };
+        if let MetricsMode::Truncate(length) = properties.metrics(name_of(schema, field)) {
+            metrics.cut(id, length);
         }
     }
     Ok(metrics)
+}
+
+/// A field's full name: `address.city`.
+fn name_of<'a>(schema: &'a SchemaRef, field: &'a NestedField) -> &'a str {
+    schema.name_by_field_id(field.id).unwrap_or(&field.name)
 }
 
 impl Metrics {

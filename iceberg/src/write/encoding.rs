@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -22,6 +22,9 @@ const SAMPLE_ROWS: usize = 1_024;
 
 /// A dictionary pays while the sample has at most this share of distinct values, in percent.
 const DISTINCT_PERCENT: usize = 50;
+
+/// What Parquet calls the repeated group within a list.
+const LIST_GROUP: &str = "list";
 
 /// Row groups are never longer than this, however small their rows.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -50,23 +53,27 @@ pub fn properties(
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(table.row_group_bytes))
         .set_statistics_enabled(EnabledStatistics::Page);
-    let whole_bounds =
-        schema.fields().iter().any(|field| table.metrics(field.name()) == MetricsMode::Full);
+    let columns = schema.fields().iter().zip(first.columns());
+    let columns: Vec<Leaf> = columns.flat_map(|(field, values)| leaves(field, values)).collect();
+    let whole_bounds = columns.iter().any(|leaf| table.metrics(&leaf.name) == MetricsMode::Full);
     if whole_bounds {
         properties = properties.set_statistics_truncate_length(None);
     }
-    for (field, values) in schema.fields().iter().zip(first.columns()) {
-        let path = ColumnPath::new(vec![field.name().clone()]);
-        let distinct = distinct_percent(values)?;
-        let dictionary = field.data_type() != &DataType::Boolean && distinct <= DISTINCT_PERCENT;
+    for leaf in columns {
+        let path = ColumnPath::new(leaf.path);
+        let distinct = distinct_percent(&leaf.values)?;
+        let boolean = leaf.values.data_type() == &DataType::Boolean;
+        let dictionary = !boolean && distinct <= DISTINCT_PERCENT;
         properties = properties.set_column_dictionary_enabled(path.clone(), dictionary);
-        if !matches!(table.metrics(field.name()), MetricsMode::Truncate(_) | MetricsMode::Full) {
+        let bounded =
+            matches!(table.metrics(&leaf.name), MetricsMode::Truncate(_) | MetricsMode::Full);
+        if !bounded || leaf.repeated {
             // No reader prunes by columns without bounds, so their pages need none either.
             properties =
                 properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
         }
-        if table.bloom_filter_columns().contains(field.name()) {
-            let rows = first.num_rows().max(SAMPLE_ROWS);
+        if table.bloom_filter_columns().contains(&leaf.name) {
+            let rows = leaf.values.len().max(SAMPLE_ROWS);
             let expected = u64::try_from(rows * distinct / 100).unwrap_or(u64::MAX);
             properties = properties
                 .set_column_bloom_filter_enabled(path.clone(), true)
@@ -74,6 +81,65 @@ pub fn properties(
         }
     }
     Ok(properties.build())
+}
+
+/// A column as Parquet has it.
+struct Leaf {
+    /// Its path in the file.
+    path: Vec<String>,
+    /// Its full name in the table: `address.city`, `tags.element`.
+    name: String,
+    values: ArrayRef,
+    /// Whether a row may have several values of it.
+    repeated: bool,
+}
+
+/// The columns that a column of a table is written as.
+fn leaves(field: &Field, values: &ArrayRef) -> Vec<Leaf> {
+    let own = field.name();
+    let parts: Vec<(Vec<String>, &Field, ArrayRef, bool)> =
+        match (field.data_type(), values.data_type()) {
+            (DataType::Struct(fields), DataType::Struct(_)) => {
+                let columns = values.as_struct().columns().iter().cloned();
+                fields
+                    .iter()
+                    .zip(columns)
+                    .map(|(f, c)| (vec![own.clone()], f.as_ref(), c, false))
+                    .collect()
+            }
+            (DataType::List(element), DataType::List(_)) => {
+                let path = vec![own.clone(), LIST_GROUP.to_string()];
+                vec![(
+                    path,
+                    element.as_ref(),
+                    ArrayRef::clone(values.as_list::<i32>().values()),
+                    true,
+                )]
+            }
+            (DataType::Map(entries, _), DataType::Map(..)) => {
+                let DataType::Struct(pair) = entries.data_type() else { return Vec::new() };
+                let path = vec![own.clone(), entries.name().clone()];
+                let columns = values.as_map().entries().columns().iter().cloned();
+                pair.iter().zip(columns).map(|(f, c)| (path.clone(), f.as_ref(), c, true)).collect()
+            }
+            _ => {
+                return vec![Leaf {
+                    path: vec![own.clone()],
+                    name: own.clone(),
+                    values: ArrayRef::clone(values),
+                    repeated: false,
+                }];
+            }
+        };
+    let below = parts.into_iter().flat_map(|(path, field, values, repeated)| {
+        leaves(field, &values).into_iter().map(move |leaf| Leaf {
+            path: path.iter().cloned().chain(leaf.path).collect(),
+            name: format!("{own}.{}", leaf.name),
+            repeated: repeated || leaf.repeated,
+            ..leaf
+        })
+    });
+    below.collect()
 }
 
 /// How many of 100 sampled values are distinct; the sample is spread evenly over the column.
@@ -102,9 +168,40 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{Int64Array, ListArray, StringArray, StructArray};
+    use arrow::buffer::OffsetBuffer;
 
     use super::*;
+
+    #[test]
+    fn parts_of_columns_are_encoded_by_their_own_values() {
+        let unit: ArrayRef = Arc::new(StringArray::from(vec!["mg"; 3_000]));
+        let code: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3_000));
+        let parts = [("unit", &unit), ("code", &code)];
+        let fields: Vec<Field> = parts
+            .iter()
+            .map(|(name, values)| Field::new(*name, values.data_type().clone(), true))
+            .collect();
+        let part = StructArray::new(fields.into(), vec![Arc::clone(&unit), code], None);
+        let element = Arc::new(Field::new("element", part.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths([3_000]);
+        let list: ArrayRef =
+            Arc::new(ListArray::new(element, offsets, Arc::new(part.clone()), None));
+        let part: ArrayRef = Arc::new(part.slice(0, 1));
+        let batch = RecordBatch::try_from_iter([("s", part), ("l", list)]).unwrap();
+        let table = WriteProperties::read(&HashMap::from([(
+            crate::table::properties::metrics_key("s.code"),
+            "full".to_string(),
+        )]))
+        .unwrap();
+        let written = properties(&batch.schema(), &table, &batch).unwrap();
+        let path = |path: &str| ColumnPath::new(path.split('.').map(str::to_string).collect());
+        assert!(written.dictionary_enabled(&path("l.list.element.unit")));
+        assert!(!written.dictionary_enabled(&path("l.list.element.code")));
+        let pages = |name| written.statistics_enabled(&path(name)) == EnabledStatistics::Page;
+        assert!(pages("s.code") && pages("s.unit") && !pages("l.list.element.unit"));
+        assert_eq!(written.statistics_truncate_length(), None, "one has whole bounds");
+    }
 
     #[test]
     fn a_dictionary_is_used_where_values_repeat() {

@@ -6,11 +6,13 @@ use arrow::array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type,
     Time64MicrosecondType, TimestampMicrosecondType,
 };
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{RowConverter, SortField};
 use iceberg::spec::{
-    Literal, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct, Transform, Type,
+    Literal, NestedFieldRef, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct,
+    Transform, Type,
 };
 
 use super::transform::transform;
@@ -20,7 +22,8 @@ use crate::{Error, ErrorKind, Result};
 /// One field of the spec, bound to a column.
 #[derive(Debug)]
 struct Source {
-    column: usize,
+    /// The column's place, then those of the fields within it.
+    path: Vec<usize>,
     kind: PrimitiveType,
     transform: Transform,
 }
@@ -43,13 +46,8 @@ impl Partitioner {
         let unsupported = |what: String| Error::new(ErrorKind::Unsupported, what);
         let mut sources = Vec::new();
         for field in spec.fields() {
-            let found = schema
-                .as_struct()
-                .fields()
-                .iter()
-                .enumerate()
-                .find(|(_, column)| column.id == field.source_id);
-            let Some((column, source)) = found else {
+            let path = struct_path(schema.as_struct().fields(), field.source_id);
+            let Some((path, source)) = path.zip(schema.field_by_id(field.source_id)) else {
                 return Err(unsupported(format!(
                     "partition field {} is of column id {}, which the schema no longer has; give the table a new partition spec",
                     field.name, field.source_id
@@ -61,14 +59,14 @@ impl Partitioner {
                     field.name
                 )));
             };
-            sources.push(Source { column, kind: kind.clone(), transform: field.transform });
+            sources.push(Source { path, kind: kind.clone(), transform: field.transform });
         }
         Ok(Self { sources, keys: None, numbers: HashMap::new(), values: Vec::new() })
     }
 
     /// The columns that partition values are made of, by position.
     pub fn columns(&self) -> impl Iterator<Item = usize> {
-        self.sources.iter().map(|source| source.column)
+        self.sources.iter().filter_map(|source| source.path.first().copied())
     }
 
     /// The partition of each row, as an index into [`Partitioner::values`].
@@ -85,7 +83,7 @@ impl Partitioner {
         let columns = self
             .sources
             .iter()
-            .map(|source| transform(source.transform, &source.kind, batch.column(source.column)))
+            .map(|source| transform(source.transform, &source.kind, &part(batch, &source.path)?))
             .collect::<Result<Vec<ArrayRef>>>()?;
         let failed = |error: arrow::error::ArrowError| {
             Error::new(ErrorKind::Internal, "partition values cannot be compared")
@@ -135,6 +133,34 @@ impl Partitioner {
     pub fn values(&self) -> &[Struct] {
         &self.values
     }
+}
+
+/// The places that lead to a field: a column's, then those within structs; `None` if the id is not
+/// there, or within a list or a map.
+pub(crate) fn struct_path(fields: &[NestedFieldRef], id: i32) -> Option<Vec<usize>> {
+    fields.iter().enumerate().find_map(|(at, field)| {
+        if field.id == id {
+            return Some(vec![at]);
+        }
+        let Type::Struct(of) = field.field_type.as_ref() else { return None };
+        let below = struct_path(of.fields(), id)?;
+        Some(std::iter::once(at).chain(below).collect())
+    })
+}
+
+/// The values of a field; those of a struct that is NULL are NULL.
+fn part(batch: &RecordBatch, path: &[usize]) -> Result<ArrayRef> {
+    let defect = || Error::new(ErrorKind::Internal, "a partition's column is not there");
+    let (column, below) = path.split_first().ok_or_else(defect)?;
+    let mut values = ArrayRef::clone(batch.columns().get(*column).ok_or_else(defect)?);
+    for at in below {
+        let parent = values.as_struct_opt().ok_or_else(defect)?;
+        let child = parent.columns().get(*at).ok_or_else(defect)?;
+        let nulls = NullBuffer::union(parent.nulls(), child.nulls());
+        let data = child.to_data().into_builder().nulls(nulls).build();
+        values = make_array(data.map_err(|error| defect().with_source(error))?);
+    }
+    Ok(values)
 }
 
 /// One value of a column as Iceberg writes it; `None` for NULL.

@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::create::column;
+use super::create::column_of;
 use super::cursor::{Cursor, unsupported};
 use super::statement::{AlterTable, Definition};
 use super::types::data_type;
@@ -50,7 +50,7 @@ pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Option<Definition>> {
         TableChange::Columns(dropped(cursor)?)
     } else if cursor.take(&["RENAME"]) {
         cursor.take(&["COLUMN"]);
-        let from = cursor.name()?;
+        let from = cursor.full_name()?;
         cursor.expect(&["TO"])?;
         TableChange::Columns(vec![ColumnChange::Rename { from, to: cursor.name()? }])
     } else if cursor.take_one(&["ALTER", "CHANGE"]) {
@@ -78,7 +78,8 @@ fn added(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnChange>> {
     cursor.take_one(&["COLUMNS", "COLUMN"]);
     let if_not_exists = cursor.take(&["IF", "NOT", "EXISTS"]);
     let one = |cursor: &mut Cursor<'_>| {
-        let column = column(cursor)?;
+        let name = cursor.full_name()?;
+        let column = column_of(cursor, name)?;
         Ok(ColumnChange::Add { column, place: place(cursor)?, if_not_exists })
     };
     match cursor.parser.peek_token_ref().token {
@@ -92,7 +93,7 @@ fn dropped(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnChange>> {
     cursor.take_one(&["COLUMNS", "COLUMN"]);
     let if_exists = cursor.take(&["IF", "EXISTS"]);
     let one =
-        |cursor: &mut Cursor<'_>| Ok(ColumnChange::Drop { column: cursor.name()?, if_exists });
+        |cursor: &mut Cursor<'_>| Ok(ColumnChange::Drop { column: cursor.full_name()?, if_exists });
     match cursor.parser.peek_token_ref().token {
         Token::LParen => cursor.list(one),
         _ => several(cursor, one),
@@ -115,14 +116,14 @@ fn place(cursor: &mut Cursor<'_>) -> Result<Option<Place>> {
         return Ok(Some(Place::First));
     }
     match cursor.take(&["AFTER"]) {
-        true => Ok(Some(Place::After(cursor.name()?))),
+        true => Ok(Some(Place::After(cursor.full_name()?))),
         false => Ok(None),
     }
 }
 
 /// What stands after `ALTER COLUMN`.
 fn altered(cursor: &mut Cursor<'_>) -> Result<ColumnChange> {
-    let column = cursor.name()?;
+    let column = cursor.full_name()?;
     if cursor.take(&["TYPE"]) || cursor.take(&["SET", "DATA", "TYPE"]) {
         return Ok(ColumnChange::Widen { column, to: data_type(cursor)? });
     }

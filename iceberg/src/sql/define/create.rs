@@ -92,7 +92,7 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Option<Definition>> {
 }
 
 /// `name type [NOT NULL] [COMMENT '…']`.
-pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDefinition> {
+fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDefinition> {
     for (words, what, instead) in [
         (["PRIMARY", "KEY"], "PRIMARY KEY", "TBLPROPERTIES ('northstar.key' = 'column, …')"),
         (["FOREIGN", "KEY"], "FOREIGN KEY", "a query that looks for rows without a partner"),
@@ -102,6 +102,11 @@ pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDefinition> {
         }
     }
     let name = cursor.name()?;
+    column_of(cursor, name)
+}
+
+/// What stands behind a column's name: `type [NOT NULL] [COMMENT '…']`.
+pub(super) fn column_of(cursor: &mut Cursor<'_>, name: String) -> Result<ColumnDefinition> {
     let data_type = data_type(cursor).map_err(|error| error.with_context("column", &name))?;
     let mut column = ColumnDefinition::new(name, data_type);
     loop {

@@ -96,6 +96,15 @@ impl Cursor<'_> {
         Ok(normal(&ident))
     }
 
+    /// The full name of a column or of a field within one: `address.city`.
+    pub(super) fn full_name(&mut self) -> Result<String> {
+        let mut name = self.name()?;
+        while self.takes(&Token::Period) {
+            name = format!("{name}.{}", self.name()?);
+        }
+        Ok(name)
+    }
+
     /// A table's name.
     pub(super) fn table(&mut self) -> Result<ObjectName> {
         self.parser.parse_object_name(false).map_err(unparsed)
@@ -149,7 +158,7 @@ impl Cursor<'_> {
 
     /// `column`, `month(column)`, `bucket(16, column)`; numbers may stand behind the column.
     pub(super) fn partition_field(&mut self) -> Result<PartitionColumn> {
-        let name = self.name()?;
+        let name = self.full_name()?;
         if !matches!(self.parser.peek_token_ref().token, Token::LParen) {
             return Ok(PartitionColumn {
                 column: name,
@@ -161,7 +170,7 @@ impl Cursor<'_> {
                 cursor.parser.advance_token();
                 Ok((true, number))
             }
-            _ => Ok((false, cursor.name()?)),
+            _ => Ok((false, cursor.full_name()?)),
         })?;
         let mut sorted = arguments.clone();
         sorted.sort_by_key(|(is_number, _)| !is_number);

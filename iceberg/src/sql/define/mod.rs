@@ -7,6 +7,7 @@
 mod alter;
 mod create;
 mod cursor;
+mod nested;
 mod statement;
 mod types;
 
@@ -58,6 +59,11 @@ mod tests {
             "ALTER TABLE a.b CHANGE COLUMN x TYPE BIGINT",
             "ALTER TABLE a.b ALTER x SET DATA TYPE TIMESTAMP(6) WITH TIME ZONE",
             "ALTER TABLE lake.a.b DROP PARTITION FIELD truncate(4, x)",
+            "ALTER TABLE a.b ADD COLUMN x.y STRING AFTER z, a.element.c INT",
+            "ALTER TABLE a.b DROP COLUMN x.y",
+            "ALTER TABLE a.b RENAME COLUMN x.y TO z",
+            "ALTER TABLE a.b ALTER COLUMN x.y TYPE BIGINT",
+            "ALTER TABLE a.b ADD PARTITION FIELD bucket(4, x.y)",
         ] {
             assert!(definition(sql, LEVELS).unwrap().is_some(), "{sql}");
         }

@@ -4,9 +4,12 @@
 //! is `timestamptz` here.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
+};
 
 use super::cursor::{Cursor, unparsed, unsupported};
+use super::nested;
 use crate::table::schema::UTC;
 use crate::{Error, ErrorKind, Result};
 
@@ -18,6 +21,11 @@ const MICROSECONDS: u64 = 6;
 /// # Errors
 /// `Unsupported` for a type that tables do not have, saying which to write instead.
 pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<DataType> {
+    nested::any(cursor)
+}
+
+/// A type that is not nested, or `type[]` of one.
+pub(super) fn primitive(cursor: &mut Cursor<'_>) -> Result<DataType> {
     let written = cursor.parser.parse_data_type().map_err(unparsed)?;
     arrow(&written)
 }
@@ -56,11 +64,11 @@ fn arrow(written: &SqlType) -> Result<DataType> {
             custom(&name.to_string().to_ascii_lowercase()).ok_or_else(|| unknown(written))?
         }
         S::Uuid => return Err(unsupported("type UUID", "STRING, or BINARY")),
-        S::Struct(..) | S::Map(..) | S::Array(..) => {
-            return Err(unsupported(
-                &format!("nested type {written}"),
-                "a column for each part, or a table of its own",
-            ));
+        S::Array(ArrayElemTypeDef::SquareBracket(element, None)) => {
+            nested::list(arrow(element)?, false)
+        }
+        S::Array(_) => {
+            return Err(unsupported(&format!("type {written}, a length"), "ARRAY<type>"));
         }
         _ => return Err(unknown(written)),
     })
@@ -81,7 +89,7 @@ fn unknown(written: &SqlType) -> Error {
     unsupported(
         &format!("type {written}"),
         "BOOLEAN, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), DATE, TIME, TIMESTAMP, TIMESTAMPTZ, \
-         STRING or BINARY",
+         STRING, BINARY, STRUCT<name: type, …>, ARRAY<type> or MAP<type, type>",
     )
 }
 

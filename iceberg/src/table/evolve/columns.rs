@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use iceberg::spec::{NestedField, NestedFieldRef, Schema, TableMetadata};
+use iceberg::spec::{NestedField, NestedFieldRef, Schema, TableMetadata, Type};
 use northstar_catalog::ident::check_name;
 
+use super::siblings::{Parent, Siblings, at};
 use super::{promotion, refused, uses};
-use crate::table::schema::iceberg_type;
+use crate::table::schema::{FieldIds, iceberg_type, iceberg_type_with};
 use crate::table::{ColumnDefinition, definition};
 use crate::{Error, ErrorKind, Result};
 
@@ -19,11 +20,12 @@ const RESERVED_PREFIX: &str = "__northstar_";
 pub enum Place {
     /// Before all others.
     First,
-    /// Right after this one.
+    /// Right after this one, of the same struct.
     After(String),
 }
 
-/// A change of one column, found by its name.
+/// A change of one column, or of a field within one, found by its full name: `address.city`; the
+/// parts of lists are `element`, those of maps `key` and `value`.
 #[derive(Debug, Clone)]
 pub enum ColumnChange {
     /// A new column; at the end if no place is given. Rows that are there have NULL in it.
@@ -96,7 +98,7 @@ pub(super) fn evolved(
     let mut draft = Draft {
         metadata,
         fields: before.as_struct().fields().to_vec(),
-        last_column_id: metadata.last_column_id(),
+        ids: FieldIds::after(metadata.last_column_id()),
         renamed: Vec::new(),
         dropped: Vec::new(),
     };
@@ -133,141 +135,179 @@ pub(crate) fn check_new_name(name: &str) -> Result<()> {
     check_name("column", name)
 }
 
+/// Refuses a name that a field within another may not have.
+///
+/// # Errors
+/// `InvalidInput`, with the rule.
+pub(crate) fn check_nested_names(kind: &Type) -> Result<()> {
+    match kind {
+        Type::Primitive(_) => Ok(()),
+        Type::List(of) => check_nested_names(&of.element_field.field_type),
+        Type::Map(of) => {
+            check_nested_names(&of.key_field.field_type)?;
+            check_nested_names(&of.value_field.field_type)
+        }
+        Type::Struct(of) => of.fields().iter().enumerate().try_for_each(|(at, field)| {
+            check_name("field", &field.name)?;
+            if of.fields()[..at].iter().any(|other| other.name == field.name) {
+                return Err(refused(format!("a struct has two fields `{}`", field.name)));
+            }
+            check_nested_names(&field.field_type)
+        }),
+    }
+}
+
 /// The columns under way.
 struct Draft<'a> {
     metadata: &'a TableMetadata,
     fields: Vec<NestedFieldRef>,
-    last_column_id: i32,
+    ids: FieldIds,
     renamed: Vec<(String, String)>,
     dropped: Vec<String>,
 }
 
 impl Draft<'_> {
     fn make(&mut self, change: &ColumnChange) -> Result<()> {
+        let Self { metadata, fields, ids, renamed, dropped } = self;
+        let columns = Siblings { fields, parent: Parent::Struct, prefix: String::new() };
         match change {
             ColumnChange::Add { column, place, if_not_exists } => {
-                if *if_not_exists && self.fields.iter().any(|field| field.name == column.name) {
-                    return Ok(());
-                }
-                self.add(column, place.as_ref())
+                at(columns, &column.name, |mut level, name| {
+                    if *if_not_exists && level.position(name).is_ok() {
+                        return Ok(());
+                    }
+                    add(metadata, &mut level, name, column, ids)?;
+                    place.as_ref().map_or(Ok(()), |place| shift(&mut level, name, place))
+                })
             }
-            ColumnChange::Drop { column, if_exists } => {
-                if *if_exists && !self.fields.iter().any(|field| field.name == *column) {
-                    return Ok(());
+            ColumnChange::Drop { column, if_exists } => at(columns, column, |level, name| {
+                level.check_struct(name)?;
+                let place = match level.position(name) {
+                    Err(_) if *if_exists => return Ok(()),
+                    found => found?,
+                };
+                uses::check_unused(metadata, &level.fields[place], column)?;
+                if level.fields.len() == 1 {
+                    return Err(refused(match level.prefix.is_empty() {
+                        true => format!(
+                            "`{column}` is the last column; add another one first, or drop the table"
+                        ),
+                        false => format!(
+                            "`{column}` is the last field of its struct; add another one first, or \
+                             drop the struct"
+                        ),
+                    }));
                 }
-                self.drop(column)
-            }
-            ColumnChange::Rename { from, to } => self.rename(from, to),
-            ColumnChange::Move { column, place } => self.shift(column, place),
-            ColumnChange::Widen { column, to } => self.widen(column, to),
-            ColumnChange::MakeOptional(column) => self.make_optional(column),
-            ColumnChange::Comment { column, comment } => {
-                let at = self.position(column)?;
-                self.edit(at, |field| field.doc.clone_from(comment));
+                level.fields.remove(place);
+                dropped.push(column.clone());
                 Ok(())
+            }),
+            ColumnChange::Rename { from, to } => at(columns, from, |mut level, name| {
+                level.check_struct(name)?;
+                let place = level.position(name)?;
+                if name == to {
+                    return Ok(());
+                }
+                check_free(metadata, &level, to, Some(level.fields[place].id))?;
+                edit(&mut level, place, |field| field.name.clone_from(to));
+                renamed.push((from.clone(), format!("{}{to}", level.prefix)));
+                Ok(())
+            }),
+            ColumnChange::Move { column, place } => at(columns, column, |mut level, name| {
+                level.check_struct(name)?;
+                shift(&mut level, name, place)
+            }),
+            ColumnChange::Widen { column, to } => at(columns, column, |mut level, name| {
+                let place = level.position(name)?;
+                let to = iceberg_type(to).map_err(|error| error.with_context("column", column))?;
+                promotion::check(column, &level.fields[place].field_type, &to)?;
+                if to.is_primitive() {
+                    edit(&mut level, place, |field| *field.field_type = to);
+                }
+                Ok(())
+            }),
+            ColumnChange::MakeOptional(column) => at(columns, column, |mut level, name| {
+                let place = level.position(name)?;
+                uses::check_not_identifying(metadata, &level.fields[place], column)?;
+                edit(&mut level, place, |field| field.required = false);
+                Ok(())
+            }),
+            ColumnChange::Comment { column, comment } => at(columns, column, |mut level, name| {
+                let place = level.position(name)?;
+                edit(&mut level, place, |field| field.doc.clone_from(comment));
+                Ok(())
+            }),
+        }
+    }
+}
+
+fn add(
+    metadata: &TableMetadata,
+    level: &mut Siblings<'_>,
+    name: &str,
+    column: &ColumnDefinition,
+    ids: &mut FieldIds,
+) -> Result<()> {
+    level.check_struct(name)?;
+    check_free(metadata, level, name, None)?;
+    let full = &column.name;
+    if column.required {
+        return Err(refused(format!(
+            "column `{full}` cannot be NOT NULL: rows that are there have no value for it, and \
+             format version 2 has no defaults; add it without NOT NULL"
+        )));
+    }
+    let id = ids.next_id();
+    let kind = iceberg_type_with(&column.data_type, ids)
+        .and_then(|kind| check_nested_names(&kind).map(|()| kind))
+        .map_err(|error| error.with_context("column", full))?;
+    let mut field = NestedField::optional(id, name, kind);
+    field.doc.clone_from(&column.doc);
+    level.fields.push(Arc::new(field));
+    Ok(())
+}
+
+fn shift(level: &mut Siblings<'_>, name: &str, place: &Place) -> Result<()> {
+    let field = level.fields.remove(level.position(name)?);
+    let to = match place {
+        Place::First => 0,
+        Place::After(other) => {
+            let other = other.strip_prefix(&level.prefix).unwrap_or(other);
+            if other == name {
+                return Err(refused(format!("`{name}` cannot stand after itself")));
             }
+            level.position(other)? + 1
         }
-    }
+    };
+    level.fields.insert(to, field);
+    Ok(())
+}
 
-    fn add(&mut self, column: &ColumnDefinition, place: Option<&Place>) -> Result<()> {
-        let name = &column.name;
-        self.check_free(name, None)?;
-        if column.required {
-            return Err(refused(format!(
-                "column `{name}` cannot be NOT NULL: rows that are there have no value for it, and \
-                 format version 2 has no defaults; add it without NOT NULL"
-            )));
-        }
-        let kind =
-            iceberg_type(&column.data_type).map_err(|error| error.with_context("column", name))?;
-        self.last_column_id += 1;
-        let mut field = NestedField::optional(self.last_column_id, name, kind);
-        field.doc.clone_from(&column.doc);
-        self.fields.push(Arc::new(field));
-        match place {
-            Some(place) => self.shift(name, place),
-            None => Ok(()),
-        }
-    }
+fn edit(level: &mut Siblings<'_>, place: usize, edit: impl FnOnce(&mut NestedField)) {
+    let mut field = level.fields[place].as_ref().clone();
+    edit(&mut field);
+    level.fields[place] = Arc::new(field);
+}
 
-    fn drop(&mut self, column: &str) -> Result<()> {
-        let at = self.position(column)?;
-        uses::check_unused(self.metadata, &self.fields[at])?;
-        if self.fields.len() == 1 {
-            return Err(refused(format!(
-                "`{column}` is the last column; add another one first, or drop the table"
-            )));
-        }
-        self.fields.remove(at);
-        self.dropped.push(column.to_string());
-        Ok(())
+/// Refuses a name that another field of the level has, but for case, or a partition field made of
+/// another.
+fn check_free(
+    metadata: &TableMetadata,
+    level: &Siblings<'_>,
+    name: &str,
+    of: Option<i32>,
+) -> Result<()> {
+    let (what, full) = (if level.prefix.is_empty() { "column" } else { "field" }, &level.prefix);
+    match level.prefix.is_empty() {
+        true => check_new_name(name)?,
+        false => check_name(what, name)?,
     }
-
-    fn rename(&mut self, from: &str, to: &str) -> Result<()> {
-        let at = self.position(from)?;
-        if from == to {
-            return Ok(());
-        }
-        self.check_free(to, Some(self.fields[at].id))?;
-        self.edit(at, |field| field.name = to.to_string());
-        self.renamed.push((from.to_string(), to.to_string()));
-        Ok(())
+    let mut others = level.fields.iter().filter(|field| Some(field.id) != of);
+    if let Some(taken) = others.find(|field| field.name.eq_ignore_ascii_case(name)) {
+        return Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("there is a {what} `{full}{}` already; choose another name", taken.name),
+        ));
     }
-
-    fn shift(&mut self, column: &str, place: &Place) -> Result<()> {
-        let field = self.fields.remove(self.position(column)?);
-        let to = match place {
-            Place::First => 0,
-            Place::After(other) if other == column => {
-                return Err(refused(format!("`{column}` cannot stand after itself")));
-            }
-            Place::After(other) => self.position(other)? + 1,
-        };
-        self.fields.insert(to, field);
-        Ok(())
-    }
-
-    fn widen(&mut self, column: &str, to: &DataType) -> Result<()> {
-        let at = self.position(column)?;
-        let to = iceberg_type(to).map_err(|error| error.with_context("column", column))?;
-        promotion::check(column, &self.fields[at].field_type, &to)?;
-        self.edit(at, |field| *field.field_type = to);
-        Ok(())
-    }
-
-    fn make_optional(&mut self, column: &str) -> Result<()> {
-        let at = self.position(column)?;
-        uses::check_not_identifying(self.metadata, &self.fields[at])?;
-        self.edit(at, |field| field.required = false);
-        Ok(())
-    }
-
-    fn edit(&mut self, at: usize, edit: impl FnOnce(&mut NestedField)) {
-        let mut field = self.fields[at].as_ref().clone();
-        edit(&mut field);
-        self.fields[at] = Arc::new(field);
-    }
-
-    fn position(&self, column: &str) -> Result<usize> {
-        self.fields.iter().position(|field| field.name == column).ok_or_else(|| {
-            let names: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
-            Error::new(
-                ErrorKind::NotFound,
-                format!("there is no column `{column}`; there are {}", names.join(", ")),
-            )
-        })
-    }
-
-    /// Refuses a name that another column has, but for case, or a partition field made of another.
-    fn check_free(&self, name: &str, of: Option<i32>) -> Result<()> {
-        check_new_name(name)?;
-        let others = || self.fields.iter().filter(|field| Some(field.id) != of);
-        if let Some(taken) = others().find(|field| field.name.eq_ignore_ascii_case(name)) {
-            return Err(Error::new(
-                ErrorKind::AlreadyExists,
-                format!("there is a column `{}` already; choose another name", taken.name),
-            ));
-        }
-        uses::check_no_partition_field(self.metadata, name, of)
-    }
+    uses::check_no_partition_field(metadata, &format!("{full}{name}"), of)
 }

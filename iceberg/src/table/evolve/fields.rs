@@ -9,9 +9,10 @@ use iceberg::spec::{
 };
 
 use super::refused;
-use super::settings::{identifying, listed};
+use super::settings::{identifies, identifying};
 use crate::table::PartitionColumn;
-use crate::table::properties::PHI_DIRECT;
+use crate::table::from_arrow::type_text;
+use crate::write::partition::struct_path;
 use crate::{Error, ErrorKind, Result};
 
 /// A change of one partition field. A field that is there is named by its name, or by what it is
@@ -98,7 +99,7 @@ fn add(
     let schema = metadata.current_schema();
     let source = source(schema, &field.column)?;
     check_transform(field, source)?;
-    if listed(metadata.properties(), PHI_DIRECT).any(|column| column == field.column) {
+    if identifies(metadata.properties(), &field.column) {
         return Err(identifying(&field.column));
     }
     let like = fields.iter().find(|other| {
@@ -118,6 +119,7 @@ fn add(
         ));
     }
     let name = name.map_or_else(|| field.field_name(), str::to_string);
+    check_avro_name(&name)?;
     let taken = fields.iter().any(|other| other.name == name)
         || (schema.field_by_name(&name).is_some()
             && !(field.transform == Transform::Identity && name == field.column));
@@ -138,20 +140,33 @@ fn add(
     Ok(())
 }
 
+/// Refuses a name that manifests, which are Avro, cannot have.
+fn check_avro_name(name: &str) -> Result<()> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(refused(format!(
+            "the partition field name `{name}` is not allowed: use letters, digits and `_`, not \
+             starting with a digit; write ADD PARTITION FIELD … AS another_name"
+        ))),
+    }
+}
+
 fn check_transform(field: &PartitionColumn, source: &NestedField) -> Result<()> {
     match field.transform.result_type(&source.field_type) {
         Ok(_) => Ok(()),
         Err(_) => Err(refused(format!(
             "`{field}` cannot partition a column of type {}",
-            source.field_type
+            type_text(&source.field_type)
         ))),
     }
 }
 
+/// The column, or field of structs, that a partition field is made of.
 fn source<'a>(schema: &'a Schema, column: &str) -> Result<&'a NestedField> {
-    let fields = schema.as_struct().fields();
-    fields.iter().find(|field| field.name == column).map(AsRef::as_ref).ok_or_else(|| {
-        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let found = schema.field_by_name(column).ok_or_else(|| {
+        let fields = schema.as_struct().fields().iter();
+        let names: Vec<&str> = fields.map(|field| field.name.as_str()).collect();
         Error::new(
             ErrorKind::NotFound,
             format!(
@@ -159,7 +174,13 @@ fn source<'a>(schema: &'a Schema, column: &str) -> Result<&'a NestedField> {
                 names.join(", ")
             ),
         )
-    })
+    })?;
+    match struct_path(schema.as_struct().fields(), found.id) {
+        Some(_) => Ok(found),
+        None => Err(refused(format!(
+            "`{column}` has several values in a row, which can be in one partition only"
+        ))),
+    }
 }
 
 fn position(
@@ -173,7 +194,7 @@ fn position(
     };
     let made_of = |field: &UnboundPartitionField| {
         field.transform == wanted.transform
-            && schema.field_by_id(field.source_id).is_some_and(|f| f.name == wanted.column)
+            && schema.name_by_field_id(field.source_id) == Some(wanted.column.as_str())
     };
     let found = fields.iter().position(named).or_else(|| fields.iter().position(made_of));
     found.ok_or_else(|| {
@@ -192,9 +213,9 @@ fn position(
 }
 
 fn shown(schema: &Schema, field: &UnboundPartitionField) -> String {
-    match schema.field_by_id(field.source_id) {
-        Some(source) => {
-            let column = source.name.clone();
+    match schema.name_by_field_id(field.source_id) {
+        Some(column) => {
+            let column = column.to_string();
             PartitionColumn { column, transform: field.transform }.to_string()
         }
         None => field.name.clone(),

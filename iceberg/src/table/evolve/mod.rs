@@ -6,6 +6,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `columns` | columns added, dropped, renamed, moved, widened, made optional, commented |
+//! | `siblings` | the fields of one level, found by a full name: `address.city` |
 //! | `promotion` | which types may become which |
 //! | `uses` | what else of a table depends on a column |
 //! | `fields` | partition fields added, dropped, replaced |
@@ -20,6 +21,7 @@ mod columns;
 mod fields;
 mod promotion;
 mod settings;
+mod siblings;
 mod uses;
 
 pub use change::TableChange;

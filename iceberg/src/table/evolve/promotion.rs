@@ -7,6 +7,8 @@ use iceberg::spec::{PrimitiveType, Type};
 
 use super::refused;
 use crate::Result;
+use crate::table::from_arrow::type_text;
+use crate::table::schema::{LIST_ELEMENT, MAP_VALUE};
 
 /// Refuses a change of type that is no promotion. The same type is none to make.
 ///
@@ -14,11 +16,27 @@ use crate::Result;
 /// `InvalidInput`, with what the type may become.
 pub(super) fn check(column: &str, from: &Type, to: &Type) -> Result<()> {
     use PrimitiveType::{Decimal, Double, Float, Int, Long};
-    if from == to {
+    // The field ids of the new type are none yet.
+    if from == to || (!from.is_primitive() && type_text(from) == type_text(to)) {
         return Ok(());
     }
     let (Type::Primitive(old), Type::Primitive(new)) = (from, to) else {
-        return Err(refused(format!("column `{column}` is nested; its type cannot change")));
+        let part = match from {
+            Type::Struct(of) => of.fields().first().map_or("field", |field| field.name.as_str()),
+            Type::List(_) => LIST_ELEMENT,
+            Type::Map(_) => MAP_VALUE,
+            Type::Primitive(_) => {
+                return Err(refused(format!(
+                    "column `{column}` of type {from} cannot become {}",
+                    type_text(to)
+                )));
+            }
+        };
+        return Err(refused(format!(
+            "column `{column}` is of type {}; change its parts one by one: ALTER COLUMN \
+             {column}.{part} TYPE …, ADD COLUMN and DROP COLUMN for fields of structs",
+            type_text(from)
+        )));
     };
     let widens = match (old, new) {
         (Int, Long) | (Float, Double) => true,

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use iceberg::spec::{Schema, TableProperties};
 
-use super::columns::check_new_name;
+use super::columns::{check_nested_names, check_new_name};
 use super::refused;
+use super::siblings::is_within;
 use crate::commit::summary::MAX_VALUE_BYTES;
 use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
 use crate::table::{IsolationLevel, RowLevelMode, TableDefinition, WriteProperties};
@@ -73,12 +74,22 @@ pub(crate) fn check_definition(definition: &TableDefinition) -> Result<()> {
         check_new_name(&column.name)?;
     }
     let properties = definition.all_properties().into_iter().collect();
-    check(&properties, &definition.schema()?)?;
+    let schema = definition.schema()?;
+    for column in schema.as_struct().fields() {
+        check_nested_names(&column.field_type)
+            .map_err(|error| error.with_context("column", &column.name))?;
+    }
+    check(&properties, &schema)?;
     let mut fields = definition.partition.iter().map(|field| field.column.as_str());
-    match fields.find(|column| listed(&properties, PHI_DIRECT).any(|name| name == *column)) {
+    match fields.find(|column| identifies(&properties, column)) {
         None => Ok(()),
         Some(column) => Err(identifying(column)),
     }
+}
+
+/// Whether a column, or what it is a part of, identifies people.
+pub(super) fn identifies(properties: &HashMap<String, String>, column: &str) -> bool {
+    listed(properties, PHI_DIRECT).any(|name| is_within(column, name))
 }
 
 /// The error for a partition field made of a column that identifies people.
@@ -97,21 +108,34 @@ pub(super) fn follow(
 ) -> (HashMap<String, String>, Vec<String>) {
     let mut now: BTreeMap<String, String> =
         properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let keys = |column: &str| [metrics_key(column), bloom_filter_key(column)];
+    let prefixes = [metrics_key(""), bloom_filter_key("")];
+    // What is said of a column is said of its parts too.
+    let column_of = |key: &str| {
+        prefixes.iter().find_map(|prefix| Some((prefix, key.strip_prefix(prefix)?.to_string())))
+    };
     for (from, to) in renamed {
-        for (from, to) in keys(from).into_iter().zip(keys(to)) {
+        let moved: Vec<(String, String)> = now
+            .keys()
+            .filter_map(|key| {
+                let (prefix, column) = column_of(key)?;
+                let rest =
+                    column.strip_prefix(from.as_str()).filter(|_| is_within(&column, from))?;
+                Some((key.clone(), format!("{prefix}{to}{rest}")))
+            })
+            .collect();
+        for (from, to) in moved {
             if let Some(value) = now.remove(&from) {
                 now.insert(to, value);
             }
         }
     }
-    for column in dropped {
-        for key in keys(column) {
-            now.remove(&key);
-        }
-    }
+    now.retain(|key, _| {
+        let column = column_of(key).map(|(_, column)| column);
+        !column.is_some_and(|column| dropped.iter().any(|gone| is_within(&column, gone)))
+    });
     let gone_or_other = |name: &str| {
-        renamed.iter().any(|(from, _)| from == name) || dropped.iter().any(|gone| gone == name)
+        renamed.iter().any(|(from, _)| is_within(name, from))
+            || dropped.iter().any(|gone| is_within(name, gone))
     };
     for key in LISTS {
         if !listed(properties, key).any(gone_or_other) {
@@ -119,11 +143,13 @@ pub(super) fn follow(
         }
         let Some(text) = now.get(key).filter(|text| !text.is_empty()) else { continue };
         let names = text.split(',').map(str::trim).filter_map(|name| {
-            let name = renamed.iter().fold(name, |name, (from, to)| match name == from {
-                true => to.as_str(),
-                false => name,
+            let name = renamed.iter().fold(name.to_string(), |name, (from, to)| {
+                match name.strip_prefix(from.as_str()).filter(|_| is_within(&name, from)) {
+                    Some(rest) => format!("{to}{rest}"),
+                    None => name,
+                }
             });
-            (!dropped.iter().any(|column| column == name)).then_some(name)
+            (!dropped.iter().any(|column| is_within(&name, column))).then_some(name)
         });
         let names = names.collect::<Vec<_>>().join(",");
         match names.is_empty() {
@@ -152,6 +178,8 @@ mod tests {
             ("write.metadata.metrics.column.a", "full"),
             ("write.metadata.metrics.column.b", "counts"),
             ("owner", "b"),
+            ("write.metadata.metrics.column.b.x", "none"),
+            ("write.metadata.metrics.column.bb", "none"),
         ]);
         let renamed = [("b".to_string(), "c".to_string()), ("a".to_string(), "b".to_string())];
         let (set, gone) = follow(&before, &renamed, &[]);
@@ -160,13 +188,19 @@ mod tests {
             (PHI_DIRECT, "c"),
             ("write.metadata.metrics.column.b", "full"),
             ("write.metadata.metrics.column.c", "counts"),
+            ("write.metadata.metrics.column.c.x", "none"),
         ]);
         assert_eq!(set, want);
-        assert_eq!(gone, ["write.metadata.metrics.column.a"]);
+        let mut gone = gone;
+        gone.sort_unstable();
+        assert_eq!(gone, ["write.metadata.metrics.column.a", "write.metadata.metrics.column.b.x"]);
         let (set, mut gone) = follow(&before, &[], &["b".to_string()]);
         gone.sort_unstable();
         assert_eq!(set, map(&[(KEY, "a")]));
-        assert_eq!(gone, [PHI_DIRECT, "write.metadata.metrics.column.b"]);
+        assert_eq!(
+            gone,
+            [PHI_DIRECT, "write.metadata.metrics.column.b", "write.metadata.metrics.column.b.x"]
+        );
         assert_eq!(follow(&before, &[], &[]).0.len(), 0);
     }
 }

@@ -4,22 +4,28 @@ use iceberg::spec::{NestedField, TableMetadata, Transform};
 
 use super::refused;
 use super::settings::listed;
+use super::siblings::{all_ids, is_within};
 use crate::Result;
 use crate::table::properties::KEY;
 
-/// Refuses to drop a column that something depends on.
+/// Refuses to drop a column, or a field of this full name, that something depends on, or that holds
+/// what something depends on.
 ///
 /// # Errors
 /// `InvalidInput`, with what it is and how to undo it first.
-pub(super) fn check_unused(metadata: &TableMetadata, field: &NestedField) -> Result<()> {
-    let name = &field.name;
-    check_not_identifying(metadata, field)?;
+pub(super) fn check_unused(
+    metadata: &TableMetadata,
+    field: &NestedField,
+    name: &str,
+) -> Result<()> {
+    check_not_identifying(metadata, field, name)?;
+    let ids = all_ids(field);
     let mut specs: Vec<_> = metadata.partition_specs_iter().collect();
     let current = metadata.default_partition_spec_id();
     specs.sort_unstable_by_key(|spec| (spec.spec_id() != current, spec.spec_id()));
     for spec in specs {
         let used = spec.fields().iter().find(|partition| {
-            partition.source_id == field.id && partition.transform != Transform::Void
+            ids.contains(&partition.source_id) && partition.transform != Transform::Void
         });
         let Some(used) = used else { continue };
         return Err(refused(match spec.spec_id() == current {
@@ -35,10 +41,10 @@ pub(super) fn check_unused(metadata: &TableMetadata, field: &NestedField) -> Res
             ),
         }));
     }
-    if metadata.default_sort_order().fields.iter().any(|sort| sort.source_id == field.id) {
+    if metadata.default_sort_order().fields.iter().any(|sort| ids.contains(&sort.source_id)) {
         return Err(refused(format!("`{name}` is in the table's sort order; keep the column")));
     }
-    if listed(metadata.properties(), KEY).any(|column| column == name) {
+    if listed(metadata.properties(), KEY).any(|column| is_within(column, name)) {
         return Err(refused(format!(
             "`{name}` is part of the table's key; write first: ALTER TABLE … SET TBLPROPERTIES \
              ('{KEY}' = '…') without it, or UNSET TBLPROPERTIES ('{KEY}')"
@@ -51,11 +57,15 @@ pub(super) fn check_unused(metadata: &TableMetadata, field: &NestedField) -> Res
 ///
 /// # Errors
 /// `InvalidInput`.
-pub(super) fn check_not_identifying(metadata: &TableMetadata, field: &NestedField) -> Result<()> {
-    if metadata.current_schema().identifier_field_ids().any(|id| id == field.id) {
+pub(super) fn check_not_identifying(
+    metadata: &TableMetadata,
+    field: &NestedField,
+    name: &str,
+) -> Result<()> {
+    let ids = all_ids(field);
+    if metadata.current_schema().identifier_field_ids().any(|id| ids.contains(&id)) {
         return Err(refused(format!(
-            "`{}` is an identifier field of the table, which must stay and hold no NULL",
-            field.name
+            "`{name}` is or holds an identifier field of the table, which must stay and hold no NULL"
         )));
     }
     Ok(())
