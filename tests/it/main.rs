@@ -25,6 +25,7 @@ mod merge_on_read;
 mod merges;
 mod refs;
 mod remote_scan;
+mod scale;
 mod slt;
 mod time_travel;
 mod writes;

@@ -9,7 +9,7 @@ use super::reading::manifest_list;
 use crate::access::Access;
 use crate::commit::{
     Backoff, CommitRequest, DEFAULT_TARGET_BYTES, FileChange, Outcome, RunContext, TARGET_BYTES,
-    Validation,
+    Validation, is_dead,
 };
 use crate::table::WriteProperties;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, TableName};
@@ -167,9 +167,4 @@ fn target_bytes(table: &LakeTable) -> Result<u64> {
 
 fn bytes(file: &ManifestFile) -> u64 {
     u64::try_from(file.manifest_length).unwrap_or(0)
-}
-
-/// Whether a manifest has no live entry, as far as the list says.
-fn is_dead(file: &ManifestFile) -> bool {
-    file.added_files_count == Some(0) && file.existing_files_count == Some(0)
 }
