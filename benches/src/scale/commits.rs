@@ -119,6 +119,7 @@ fn measure(arguments: &CommitsArguments, pace: Pace, name: &'static str) -> Resu
     let commits = usize::try_from(arguments.commits).unwrap_or(usize::MAX);
     runtime()?.block_on(async {
         let lab = Lab::below(&home).await;
+        lab.clock.set(BEGIN_MS);
         let session = session(&lab);
         let table = format!("CREATE TABLE {TABLE} (id BIGINT, site VARCHAR)");
         for sql in ["CREATE SCHEMA scale", table.as_str()] {

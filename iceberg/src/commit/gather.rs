@@ -11,8 +11,8 @@ use iceberg::spec::{ManifestContentType, ManifestFile};
 
 use super::change::FileChange;
 use super::manifests::Manifests;
-use super::regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 use crate::Result;
+use crate::table::properties::{DEFAULT_MANIFEST_BYTES, MANIFEST_BYTES};
 
 const ENABLED: &str = "commit.manifest-merge.enabled";
 const MIN_COUNT: &str = "commit.manifest.min-count-to-merge";
@@ -38,9 +38,9 @@ impl Gathering {
         Self {
             enabled: properties.get(ENABLED).is_none_or(|text| !text.eq_ignore_ascii_case("false")),
             min_count: min_count.unwrap_or(DEFAULT_MIN_COUNT).max(2),
-            target_bytes: number(TARGET_BYTES)
+            target_bytes: number(MANIFEST_BYTES)
                 .filter(|bytes| *bytes > 0)
-                .unwrap_or(DEFAULT_TARGET_BYTES),
+                .unwrap_or(DEFAULT_MANIFEST_BYTES),
         }
     }
 
@@ -111,8 +111,8 @@ mod tests {
             (default.enabled, default.min_count, default.target_bytes),
             (true, 100, 8 << 20)
         );
-        assert_eq!(of(&[(ENABLED, "?"), (MIN_COUNT, "-3"), (TARGET_BYTES, "0")]), default);
-        let set = of(&[(ENABLED, "false"), (MIN_COUNT, "1"), (TARGET_BYTES, "1000")]);
+        assert_eq!(of(&[(ENABLED, "?"), (MIN_COUNT, "-3"), (MANIFEST_BYTES, "0")]), default);
+        let set = of(&[(ENABLED, "false"), (MIN_COUNT, "1"), (MANIFEST_BYTES, "1000")]);
         assert_eq!((set.enabled, set.min_count, set.target_bytes), (false, 2, 1000));
     }
 }

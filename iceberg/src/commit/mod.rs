@@ -30,7 +30,6 @@ pub mod summary;
 
 pub(crate) use manifests::is_dead;
 pub(crate) use publish::lasting_conflict;
-pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
 pub(crate) use snapshot::{stage, unfit};
 

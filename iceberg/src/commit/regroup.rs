@@ -17,14 +17,6 @@ use super::manifests::Manifests;
 use crate::lake::{damaged, written};
 use crate::{Error, ErrorKind, Result};
 
-/// The property with the size of manifests.
-///
-/// Source: <https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties>
-pub(crate) const TARGET_BYTES: &str = "commit.manifest.target-size-bytes";
-
-/// Its default: 8 MiB.
-pub(crate) const DEFAULT_TARGET_BYTES: u64 = 8 << 20;
-
 /// How many manifests are read at a time.
 const CONCURRENT_READS: usize = 16;
 
