@@ -16,7 +16,7 @@ NORTHSTAR := $(TARGET_DIR)/release/northstar
 # The demo and the tests use one optimised profile, so dependencies are compiled once.
 CARGO_FLAGS := --release --locked
 
-.PHONY: help build which demo test test-rust test-interop soak bench check fmt clean
+.PHONY: help build which demo test test-rust test-interop soak bench bench-load bench-scale bench-table check fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,11 +46,23 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
-	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model table_life --nocapture
+	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model table_life scale --nocapture
 
-bench: $(VENV_READY) ## Load ROWS lab rows (default 5000000) beside PyIceberg and DuckDB
-	cargo build $(CARGO_FLAGS) --package northstar-jobs --package northstar-benches
+bench: bench-load bench-scale ## All benchmarks beside PyIceberg and DuckDB; loads ROWS lab rows (default 5000000)
+
+bench-load: $(VENV_READY)
+	cargo build $(CARGO_FLAGS) --workspace
 	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python
+
+# All cases run, also if one misses its target.
+bench-scale: $(VENV_READY)
+	cargo build $(CARGO_FLAGS) --workspace
+	@missed=0; for case in planning commits retention compaction; do \
+		$(TARGET_DIR)/release/northstar-bench $$case --northstar $(NORTHSTAR) --python $(VENV)/bin/python $(BENCH_FLAGS) || missed=1; \
+	done; exit $$missed
+
+bench-table: BENCH_FLAGS = --results benches/RESULTS.md --date $(shell date +%F)
+bench-table: bench-scale ## The cases of scale, with their results into benches/RESULTS.md
 
 check: ## Formatting, lints, dependency rules, documentation links
 	cargo fmt --all --check

@@ -37,7 +37,15 @@ pub struct Lab {
 impl Lab {
     /// A new lake.
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::of(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    /// A new lake in a temporary folder below another.
+    pub async fn below(parent: &Path) -> Self {
+        Self::of(tempfile::tempdir_in(parent).expect("a temporary folder")).await
+    }
+
+    async fn of(folder: TempDir) -> Self {
         let clock = Arc::new(SteppingClock::new(START_MS, 60_000));
         let access = Arc::new(MemorySink::default());
         let warehouse = folder.path().join("lake");

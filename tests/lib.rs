@@ -11,3 +11,4 @@ pub mod changes;
 pub mod csv_files;
 pub mod lab;
 pub mod layouts;
+pub mod scale;

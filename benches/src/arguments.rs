@@ -20,6 +20,14 @@ pub(crate) struct Arguments {
 pub(crate) enum Case {
     /// Bulk load of lab results from CSV into a partitioned Iceberg table.
     Load(LoadArguments),
+    /// A query for one partition of a table with very many data files.
+    Planning(PlanningArguments),
+    /// Small commits, one after the other, on one table.
+    Commits(CommitsArguments),
+    /// Years of daily commits under the retention policy, on a clock of their own.
+    Retention(RetentionArguments),
+    /// Compaction of a partition that is larger than the memory.
+    Compaction(CompactionArguments),
 }
 
 /// An engine to compare with.
@@ -91,6 +99,84 @@ pub(crate) struct LoadArguments {
     /// Date written to the record, as 2026-01-31.
     #[arg(long, default_value = "")]
     pub(crate) date: String,
+}
+
+/// What all cases of scale take.
+#[derive(Args, Debug)]
+pub(crate) struct ScaleArguments {
+    /// Folder for the tables of the run, which are removed after it.
+    #[arg(long, default_value = "target/bench")]
+    pub(crate) work_dir: PathBuf,
+    /// The binary under test.
+    #[arg(long, default_value = "target/release/northstar")]
+    pub(crate) northstar: PathBuf,
+    /// The interpreter of an environment with `tests/requirements.txt` installed.
+    #[arg(long, env = "NORTHSTAR_PYTHON", default_value = "python3")]
+    pub(crate) python: PathBuf,
+    /// Folder of the peer scripts.
+    #[arg(long, default_value = "benches/peers")]
+    pub(crate) scripts: PathBuf,
+    /// Leaves the peers out.
+    #[arg(long)]
+    pub(crate) no_peers: bool,
+    /// File whose section of the case is written anew, as `benches/RESULTS.md`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Date of the results, as 2026-01-31.
+    #[arg(long, default_value = "no date")]
+    pub(crate) date: String,
+}
+
+/// The options of the planning case.
+#[derive(Args, Debug)]
+pub(crate) struct PlanningArguments {
+    /// Days of the smaller table, each a commit of 100 files in 10 partitions.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) days: i32,
+    /// How many times as many days the larger table has.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) factor: i32,
+    /// Times that the query runs; the table shows the mean.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeats: u32,
+    #[command(flatten)]
+    pub(crate) scale: ScaleArguments,
+}
+
+/// The options of the commits case.
+#[derive(Args, Debug)]
+pub(crate) struct CommitsArguments {
+    /// Commits.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(50..))]
+    pub(crate) commits: u32,
+    #[command(flatten)]
+    pub(crate) scale: ScaleArguments,
+}
+
+/// The options of the retention case.
+#[derive(Args, Debug)]
+pub(crate) struct RetentionArguments {
+    /// Days: seven years are 2,557.
+    #[arg(long, default_value_t = 2_557, value_parser = clap::value_parser!(u32).range(40..))]
+    pub(crate) days: u32,
+    #[command(flatten)]
+    pub(crate) scale: ScaleArguments,
+}
+
+/// The options of the compaction case.
+#[derive(Args, Debug)]
+pub(crate) struct CompactionArguments {
+    /// Rows, all in one partition.
+    #[arg(long, default_value_t = 6_000_000)]
+    pub(crate) rows: u64,
+    /// Loads that the rows come in.
+    #[arg(long, default_value_t = 24)]
+    pub(crate) loads: u64,
+    /// Memory that compaction is given, in MiB.
+    #[arg(long, default_value_t = 512)]
+    pub(crate) memory_mib: u64,
+    #[command(flatten)]
+    pub(crate) scale: ScaleArguments,
 }
 
 impl LoadArguments {

@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<bool> {
 }
 
 /// The path from the root, because the tools write it into table metadata.
-fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| BenchError::at(path, &error))
 }
 
@@ -146,7 +146,7 @@ fn failure(mismatch: bool, message: String) -> Failure {
     Failure { mismatch, message }
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(BenchError::at(folder, &error))

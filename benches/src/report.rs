@@ -11,6 +11,7 @@ use crate::{
     arguments::LoadArguments,
     error::{BenchError, Result},
     load::Run,
+    numbers::{as_f64, median, word},
     printer::result,
     tools::Tool,
 };
@@ -123,7 +124,6 @@ fn limits(northstar: &Line, best_peer_cpu_s: f64, enforce: Option<u64>) -> bool 
     let limit_mib = enforce.unwrap_or(1_024);
     let cpu_met = ratio <= 1.0;
     let memory_met = northstar.peak_rss_mib <= as_f64(limit_mib);
-    let word = |met: bool| if met { "met" } else { "NOT met" };
     result(&format!(
         "northstar needs {ratio:.2} of the best peer's CPU (at most 1.00: {}), {:.0} MiB (at most \
          {limit_mib}: {})",
@@ -134,48 +134,26 @@ fn limits(northstar: &Line, best_peer_cpu_s: f64, enforce: Option<u64>) -> bool 
     cpu_met && memory_met
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        _ if values.is_empty() => 0.0,
-        0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
-}
-
-/// A count as a float; the counts here are far below the 2^53 that a float holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "sizes and memory stay far below 2^53")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
-}
-
 /// The commit that is measured, or `unknown` outside a repository.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
     text.map_or_else(|| "unknown".into(), |text| String::from_utf8_lossy(&text).trim().to_owned())
 }
 
-/// Processor, cores and memory.
-fn machine() -> String {
-    let field = |path: &str, name: &str| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-        line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let memory = field("/proc/meminfo", "MemTotal");
-    format!("{}, {cores} cores, {memory}", field("/proc/cpuinfo", "model name"))
+/// The machine's memory.
+pub(crate) fn memory() -> String {
+    field("/proc/meminfo", "MemTotal")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Processor, cores and memory.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} cores, {}", field("/proc/cpuinfo", "model name"), memory())
+}
 
-    #[test]
-    fn the_median_of_an_even_count_is_between_the_middle_two() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
-        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
-    }
+fn field(path: &str, name: &str) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
 }

@@ -26,6 +26,7 @@ mod merges;
 mod nested;
 mod refs;
 mod remote_scan;
+mod scale;
 mod slt;
 mod table_life;
 mod time_travel;

@@ -10,7 +10,7 @@ use iceberg::spec::{
 };
 
 use super::change::{DeleteFile, FileChange};
-use super::regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
+use super::gather::Gathering;
 use super::snapshot::Attempt;
 use crate::lake::{damaged, written};
 use crate::observer::Event;
@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Lake, LakeTable, Result};
 pub(super) struct Manifests<'a> {
     pub(super) lake: &'a Lake,
     pub(super) head: &'a LakeTable,
-    snapshot_id: i64,
+    pub(super) snapshot_id: i64,
     /// What the locations of new manifests begin with.
     prefix: String,
     written: usize,
@@ -54,7 +54,8 @@ impl<'a> Manifests<'a> {
 
     /// Takes the manifests of the parent: as they are where no file goes, else written anew without
     /// the removed files and the position deletes of those alone, or together with others if they are
-    /// to be regrouped. Gives a reason if a file or manifest is not there in the parent.
+    /// to be regrouped. Manifests that only tell of files that were removed before are left out. Gives a
+    /// reason if a file or manifest is not there in the parent.
     ///
     /// # Errors
     /// `Damaged` for a manifest that cannot be read; storage errors.
@@ -80,10 +81,10 @@ impl<'a> Manifests<'a> {
                 regrouped.push(file);
                 continue;
             }
-            // A manifest that only tells of files that were removed before has nothing to give.
-            let alive =
-                file.added_files_count.unwrap_or(1) + file.existing_files_count.unwrap_or(1);
-            if removed.is_empty() || alive == 0 {
+            if is_dead(&file) {
+                continue;
+            }
+            if removed.is_empty() {
                 self.list.push(file);
                 continue;
             }
@@ -103,9 +104,13 @@ impl<'a> Manifests<'a> {
         if regrouped.len() < change.regrouped.len() {
             return Ok(Some("manifests to be rewritten are no longer there".to_string()));
         }
-        let target_bytes = self.head.metadata().properties().get(TARGET_BYTES);
-        let target_bytes = target_bytes.and_then(|text| text.parse().ok());
-        self.regroup(regrouped, target_bytes.unwrap_or(DEFAULT_TARGET_BYTES)).await?;
+        let gathering = Gathering::of(self.head.metadata().properties());
+        if !regrouped.is_empty() {
+            let loaded = self.loaded(regrouped).await?;
+            self.regroup(loaded, gathering.target_bytes).await?;
+        } else if change.regrouped.is_empty() {
+            self.gather(change, &gathering).await?;
+        }
         Ok(missing(removed, found))
     }
 
@@ -234,6 +239,11 @@ impl<'a> Manifests<'a> {
         self.attempt.artifacts.push(location.clone());
         location
     }
+}
+
+/// Whether a manifest has no live entry, as far as the list says.
+pub(crate) fn is_dead(file: &ManifestFile) -> bool {
+    file.added_files_count == Some(0) && file.existing_files_count == Some(0)
 }
 
 /// Whether a live file goes: it is to be removed, or holds the position deletes of such a file.

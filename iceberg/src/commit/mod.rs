@@ -18,6 +18,7 @@
 
 mod alter;
 mod change;
+mod gather;
 mod manifests;
 mod outcome;
 mod presence;
@@ -28,8 +29,8 @@ mod settle;
 mod snapshot;
 pub mod summary;
 
+pub(crate) use manifests::is_dead;
 pub(crate) use publish::lasting_conflict;
-pub(crate) use regroup::{DEFAULT_TARGET_BYTES, TARGET_BYTES};
 pub(crate) use retry::Backoff;
 pub(crate) use snapshot::{stage, unfit};
 

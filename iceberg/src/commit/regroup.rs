@@ -6,22 +6,22 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::runtime::SpawnedTask;
+use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::spec::{
-    Literal, ManifestContentType, ManifestEntryRef, ManifestFile, PartitionSpec, PrimitiveLiteral,
-    SchemaRef, Struct,
+    Literal, Manifest, ManifestContentType, ManifestEntryRef, ManifestFile, PartitionSpec,
+    PrimitiveLiteral, SchemaRef, Struct,
 };
 
 use super::manifests::Manifests;
 use crate::lake::{damaged, written};
 use crate::{Error, ErrorKind, Result};
 
-/// The property with the size of manifests.
-///
-/// Source: <https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties>
-pub(crate) const TARGET_BYTES: &str = "commit.manifest.target-size-bytes";
+/// How many manifests are read at a time.
+const CONCURRENT_READS: usize = 16;
 
-/// Its default: 8 MiB.
-pub(crate) const DEFAULT_TARGET_BYTES: u64 = 8 << 20;
+/// Manifests as they were read, each with its place in the manifest list.
+pub(super) type Loaded = Vec<(ManifestFile, Manifest)>;
 
 /// Live entries that go into the same manifests.
 struct Group {
@@ -34,33 +34,50 @@ struct Group {
 }
 
 impl Manifests<'_> {
-    /// Writes the live entries of `files` anew: per content and partition spec as many manifests as
+    /// Reads manifests, several at a time.
+    ///
+    /// # Errors
+    /// `Damaged` for a manifest that cannot be read.
+    pub(super) async fn loaded(&self, files: Vec<ManifestFile>) -> Result<Loaded> {
+        let loaded = stream::iter(files)
+            .map(|file| {
+                let (file_io, name) = (self.lake.file_io(), self.head.name().clone());
+                let task = SpawnedTask::spawn(async move {
+                    let manifest = file.load_manifest(&file_io).await;
+                    let failed = |error| damaged("a manifest", &file.manifest_path, &name, error);
+                    manifest.map_err(failed).map(|manifest| (file, manifest))
+                });
+                async move {
+                    task.join().await.map_err(|error| {
+                        Error::new(ErrorKind::Internal, "a background read was broken off")
+                            .with_source(error)
+                    })?
+                }
+            })
+            .buffered(CONCURRENT_READS);
+        loaded.try_collect().await
+    }
+
+    /// Writes the live entries of manifests anew: per content and partition spec as many manifests as
     /// their bytes need. Where no entry is alive, none is written.
     ///
     /// # Errors
-    /// `Damaged` for a manifest that cannot be read; storage errors.
-    pub(super) async fn regroup(
-        &mut self,
-        files: Vec<ManifestFile>,
-        target_bytes: u64,
-    ) -> Result<()> {
-        let mut kinds: BTreeMap<(i32, bool), Vec<ManifestFile>> = BTreeMap::new();
-        for file in files {
+    /// `Damaged` for an entry without a sequence number; storage errors.
+    pub(super) async fn regroup(&mut self, loaded: Loaded, target_bytes: u64) -> Result<()> {
+        let mut kinds: BTreeMap<(i32, bool), Loaded> = BTreeMap::new();
+        for (file, manifest) in loaded {
             let deletes = file.content == ManifestContentType::Deletes;
-            kinds.entry((file.partition_spec_id, deletes)).or_default().push(file);
+            kinds.entry((file.partition_spec_id, deletes)).or_default().push((file, manifest));
         }
-        for files in kinds.into_values() {
-            self.regroup_kind(files, target_bytes).await?;
+        for loaded in kinds.into_values() {
+            self.regroup_kind(loaded, target_bytes).await?;
         }
         Ok(())
     }
 
-    async fn regroup_kind(&mut self, files: Vec<ManifestFile>, target_bytes: u64) -> Result<()> {
+    async fn regroup_kind(&mut self, loaded: Loaded, target_bytes: u64) -> Result<()> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        for file in &files {
-            let manifest = file.load_manifest(&self.lake.file_io()).await.map_err(|error| {
-                damaged("a manifest", &file.manifest_path, self.head.name(), error)
-            })?;
+        for (file, manifest) in loaded {
             let metadata = manifest.metadata();
             let (schema, kinds) = self.schema_for(metadata.partition_spec(), metadata.schema());
             let group = groups.entry(kinds).or_insert_with(|| Group {

@@ -7,11 +7,9 @@ use iceberg::spec::{ManifestContentType, ManifestFile, Operation};
 
 use super::reading::manifest_list;
 use crate::access::Access;
-use crate::commit::{
-    Backoff, CommitRequest, DEFAULT_TARGET_BYTES, FileChange, Outcome, RunContext, TARGET_BYTES,
-    Validation,
-};
+use crate::commit::{Backoff, CommitRequest, FileChange, Outcome, RunContext, Validation, is_dead};
 use crate::table::WriteProperties;
+use crate::table::properties::{DEFAULT_MANIFEST_BYTES, MANIFEST_BYTES};
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, TableName};
 
 /// How often the result is looked at again: manifests that are put together share their headers, so
@@ -154,22 +152,17 @@ async fn current(lake: &Lake, table: &LakeTable) -> Result<Vec<ManifestFile>> {
 }
 
 fn target_bytes(table: &LakeTable) -> Result<u64> {
-    let Some(text) = table.metadata().properties().get(TARGET_BYTES) else {
-        return Ok(DEFAULT_TARGET_BYTES);
+    let Some(text) = table.metadata().properties().get(MANIFEST_BYTES) else {
+        return Ok(DEFAULT_MANIFEST_BYTES);
     };
     text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
-            format!("property {TARGET_BYTES} is `{text}`, which is no size in bytes"),
+            format!("property {MANIFEST_BYTES} is `{text}`, which is no size in bytes"),
         )
     })
 }
 
 fn bytes(file: &ManifestFile) -> u64 {
     u64::try_from(file.manifest_length).unwrap_or(0)
-}
-
-/// Whether a manifest has no live entry, as far as the list says.
-fn is_dead(file: &ManifestFile) -> bool {
-    file.added_files_count == Some(0) && file.existing_files_count == Some(0)
 }

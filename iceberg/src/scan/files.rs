@@ -84,7 +84,7 @@ pub(crate) fn spec_of(table: &Table, spec_id: i32) -> Result<&PartitionSpecRef> 
     })
 }
 
-/// Reads manifests, those of data only where `keep` says so, several at a time.
+/// Reads the manifests that `keep` names, several at a time.
 ///
 /// # Errors
 /// `Damaged` for a manifest that cannot be read, `Unsupported` for a file that cannot be scanned;
@@ -98,9 +98,9 @@ pub(super) async fn live_files(
     let mut files = LiveFiles::default();
     let mut wanted = Vec::new();
     for (manifest, keep) in manifests.into_iter().zip(keep) {
-        if *keep || manifest.content == ManifestContentType::Deletes {
+        if *keep {
             wanted.push((Arc::clone(spec_of(table, manifest.partition_spec_id)?), manifest));
-        } else {
+        } else if manifest.content == ManifestContentType::Data {
             let added = manifest.added_files_count.unwrap_or(0);
             files.skipped +=
                 u64::from(added) + u64::from(manifest.existing_files_count.unwrap_or(0));

@@ -14,8 +14,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use iceberg::spec::{
-    Datum, Literal, ManifestContentType, ManifestFile, PartitionSpecRef, PrimitiveLiteral, Schema,
-    Transform, Type,
+    Datum, Literal, ManifestFile, PartitionSpecRef, PrimitiveLiteral, Schema, Transform, Type,
 };
 use iceberg::transform::create_transform_function;
 
@@ -70,7 +69,11 @@ impl FileFilter {
         Some(Self { predicate, columns: Columns { arrow, iceberg } })
     }
 
-    /// For each manifest, whether it may hold rows that match.
+    /// For each manifest, whether it may hold rows that match, or deletes of such rows: those of a
+    /// partition are about rows of that partition alone. Deletes without a partition are about all
+    /// rows, and their manifests have no summaries.
+    ///
+    /// Source: <https://iceberg.apache.org/spec/#scan-planning>
     pub(super) fn manifests(
         &self,
         manifests: &[ManifestFile],
@@ -78,10 +81,7 @@ impl FileFilter {
     ) -> Vec<bool> {
         let manifests = manifests
             .iter()
-            .map(|manifest| {
-                let data = manifest.content == ManifestContentType::Data;
-                (manifest, spec_of(manifest.partition_spec_id).filter(|_| data))
-            })
+            .map(|manifest| (manifest, spec_of(manifest.partition_spec_id)))
             .collect();
         self.prune(&ManifestBounds { manifests, columns: &self.columns })
     }

@@ -25,6 +25,12 @@ const RETRIES: &str = "commit.retry.num-retries";
 const RETRY_MIN_MS: &str = "commit.retry.min-wait-ms";
 const RETRY_MAX_MS: &str = "commit.retry.max-wait-ms";
 const PREVIOUS_VERSIONS: &str = "write.metadata.previous-versions-max";
+/// The size of manifests.
+///
+/// Source: <https://iceberg.apache.org/docs/latest/configuration/#table-behavior-properties>
+pub(crate) const MANIFEST_BYTES: &str = "commit.manifest.target-size-bytes";
+/// Its default where a table does not say: 8 MiB.
+pub(crate) const DEFAULT_MANIFEST_BYTES: u64 = 8 << 20;
 
 /// What manifests say of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +89,19 @@ pub fn bloom_filter_key(column: &str) -> String {
 }
 
 /// The properties that a new table gets unless it is told otherwise.
+///
+/// Manifests have 1 MiB, some thousand files: a query for one partition reads one or two of them, and
+/// the list of a hundred is read sooner than one of 8 MiB.
 pub fn defaults() -> BTreeMap<String, String> {
-    [(CODEC, "zstd"), (LEVEL, "1"), (METRICS_DEFAULT, "truncate(16)"), (PREVIOUS_VERSIONS, "100")]
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .into()
+    [
+        (CODEC, "zstd"),
+        (LEVEL, "1"),
+        (METRICS_DEFAULT, "truncate(16)"),
+        (PREVIOUS_VERSIONS, "100"),
+        (MANIFEST_BYTES, "1048576"),
+    ]
+    .map(|(key, value)| (key.to_string(), value.to_string()))
+    .into()
 }
 
 /// What the properties of a table say of writing to it.
