@@ -44,7 +44,8 @@ def canonical(kind, value):
         case iceberg.UUIDType():
             return str(value if isinstance(value, uuid.UUID) else from_uuid(value))
         case iceberg.StringType():
-            return str(value)
+            # ClickHouse has one type for text and bytes.
+            return value.decode() if isinstance(value, bytes) else str(value)
         case iceberg.ListType():
             return str([canonical(kind.element_type, item) for item in value])
         case iceberg.MapType():

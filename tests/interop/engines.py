@@ -14,8 +14,9 @@ class PyIceberg:
 
     name = "pyiceberg"
 
-    def rows(self, table):
-        return list(zip(*columns_of(table.schema(), table.scan().to_arrow()), strict=True))
+    def rows(self, table, snapshot_id=None):
+        found = table.scan(snapshot_id=snapshot_id).to_arrow()
+        return rows_of(schema_at(table, snapshot_id), found)
 
     def count(self, table, snapshot_id=None):
         # Counts rows that were read, because `scan().count()` may answer from the metadata.
@@ -43,9 +44,10 @@ class DuckDb:
         version = "" if snapshot_id is None else f", snapshot_from_id = {snapshot_id}"
         return f"iceberg_scan('{location}'{version})"
 
-    def rows(self, table):
-        found = self.connection.execute(f"SELECT * FROM {self.scan(table)}").to_arrow_table()
-        return list(zip(*columns_of(table.schema(), found), strict=True))
+    def rows(self, table, snapshot_id=None):
+        query = f"SELECT * FROM {self.scan(table, snapshot_id)}"
+        found = self.connection.execute(query).to_arrow_table()
+        return rows_of(schema_at(table, snapshot_id), found)
 
     def count(self, table, snapshot_id=None):
         query = f"SELECT count(*) FROM {self.scan(table, snapshot_id)}"
@@ -74,8 +76,8 @@ class Northstar:
         # Split at line feeds alone: a string may hold the other line ends of Unicode.
         return [read(line) for line in text.split("\n") if line.strip()]
 
-    def rows(self, table):
-        fields = table.schema().fields
+    def rows(self, table, snapshot_id=None):
+        fields = schema_at(table, snapshot_id).fields
         known = {field.name for field in fields}
         rows = []
         # JSON has no NaN, so doubles are asked for as text.
@@ -84,7 +86,8 @@ class Northstar:
             f"CAST({n} AS VARCHAR) AS {n}" if isinstance(f.field_type, FLOATING) else n
             for f, n in zip(fields, names, strict=True)
         ]
-        for record in self.ask(f"SELECT {', '.join(asked)} FROM {quoted(table)}"):
+        version = "" if snapshot_id is None else f" VERSION AS OF {snapshot_id}"
+        for record in self.ask(f"SELECT {', '.join(asked)} FROM {quoted(table)}{version}"):
             if not record.keys() <= known:
                 raise RuntimeError("northstar prints a column that the schema does not have")
             rows.append(tuple(canonical(f.field_type, record.get(f.name)) for f in fields))
@@ -94,6 +97,18 @@ class Northstar:
         version = "" if snapshot_id is None else f" VERSION AS OF {snapshot_id}"
         (record,) = self.ask(f"SELECT count(*) AS n FROM {quoted(table)}{version}")
         return int(record["n"])
+
+
+def schema_at(table, snapshot_id=None):
+    """The columns that a snapshot was written with; without one, those of now."""
+    if snapshot_id is None:
+        return table.schema()
+    return table.schemas()[table.snapshot_by_id(snapshot_id).schema_id]
+
+
+def rows_of(schema, found):
+    """The canonical rows of an Arrow table."""
+    return list(zip(*columns_of(schema, found), strict=True))
 
 
 def quoted(table):

@@ -1,4 +1,4 @@
-"""Do PyIceberg, DuckDB and Northstar read the same rows from every table of a warehouse?
+"""Do PyIceberg, DuckDB, ClickHouse and Northstar read the same rows from every table of a warehouse?
 
     python read_alike.py --catalog DIR/catalog.db --northstar BINARY
     python read_alike.py … --count-only --expect counts.json
@@ -7,7 +7,7 @@
 
 Prints one line per table (or snapshot) with the rows that each engine read. Exits with 1 at the
 first difference, naming table, column and row number, never a value. `--expect` is a JSON object
-of table name and count. `--without-northstar` compares the two other engines alone. `--self-test`
+of table name and count. `--without-northstar` compares the other engines alone. `--self-test`
 proves on a table of its own that a single altered cell is found.
 """
 
@@ -16,11 +16,13 @@ import json
 import pathlib
 import sys
 
+from clickhouse import ClickHouse
 from compare import difference
 from engines import DuckDb, Northstar, PyIceberg
 from pyiceberg.catalog.sql import SqlCatalog
 
-ROW = "{:<44} {:>12} {:>12} {:>12} {:>12}"
+ROW = "{:<44}" + " {:>12}" * 5
+SHOWN = ("pyiceberg", "duckdb", "clickhouse", "northstar")
 
 
 class Different(Exception):
@@ -42,7 +44,7 @@ def tables(catalog):
 
 def say(name, rows, counts):
     """One line of the result; an engine that was not asked has a dash."""
-    shown = [counts.get(engine, "-") for engine in ("pyiceberg", "duckdb", "northstar")]
+    shown = [counts.get(engine, "-") for engine in SHOWN]
     print(ROW.format(name, rows, *shown), flush=True)
 
 
@@ -78,7 +80,7 @@ def check(catalog_file, engines, count_only=False, expect=None, all_snapshots=Fa
         raise Different("the catalog has no tables")
     if missing := (expect or {}).keys() - found.keys():
         raise Different(f"expected tables are missing: {', '.join(sorted(missing))}")
-    print(ROW.format("table", "rows", "pyiceberg", "duckdb", "northstar"))
+    print(ROW.format("table", "rows", *SHOWN))
     for name, table in found.items():
         if all_snapshots:
             for snapshot in table.metadata.snapshots:
@@ -107,7 +109,7 @@ def main():
         return self_test.run()
     if not arguments.catalog or not (arguments.northstar or arguments.without_northstar):
         parser.error("--catalog, and --northstar or --without-northstar, are needed")
-    engines = [PyIceberg(), DuckDb()]
+    engines = [PyIceberg(), DuckDb(), ClickHouse()]
     if not arguments.without_northstar:
         warehouse = pathlib.Path(arguments.catalog).resolve().parent
         engines.append(Northstar(arguments.northstar, warehouse))

@@ -1,7 +1,7 @@
 """Proves that the comparison can fail: every column, each kind of damage, each engine's way in.
 
-A table with all primitive types is made with PyIceberg. PyIceberg and DuckDB must agree on it, a
-stand-in for the binary (this file, run as a script) must agree too, and then each alteration of
+A table with all primitive types is made with PyIceberg. PyIceberg, DuckDB and ClickHouse must agree on
+it, a stand-in for the binary (this file, run as a script) must agree too, and then each alteration of
 one cell must be found in its column and row.
 """
 
@@ -121,6 +121,7 @@ def expect_difference(what, column, row, action):
 def run():
     """All checks; exits with a message at the first that fails."""
     import read_alike
+    from clickhouse import ClickHouse
     from compare import difference
     from engines import DuckDb, Northstar, PyIceberg
 
@@ -130,7 +131,7 @@ def run():
         binary = pathlib.Path(folder, "stand-in")
         binary.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-        engines = [PyIceberg(), DuckDb(), Northstar(binary, folder)]
+        engines = [PyIceberg(), DuckDb(), ClickHouse(), Northstar(binary, folder)]
         os.environ.pop(ALTER, None)
         read_alike.check(catalog, engines)
         read_alike.check(catalog, engines, all_snapshots=True)

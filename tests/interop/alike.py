@@ -1,0 +1,74 @@
+"""Holds what every engine reads of a table to what northstar reads, row for row."""
+
+from compare import difference
+from engines import schema_at
+
+
+class Different(Exception):
+    """Two engines do not agree; the message names table, engine, column and row number."""
+
+
+class Alike:
+    """The engines, what they are known to read wrongly, and how often they were compared.
+
+    `known` maps an engine's name to why it does not read a table. It is asked all the same: what it
+    reads must then be wrong or an error, so that an entry does not outlive the fault it describes.
+    """
+
+    def __init__(self, ours, readers):
+        self.ours, self.readers = ours, readers
+        self.compared = 0
+        self.set_aside = 0
+
+    def now(self, table, when, known=()):
+        """Compares the rows as they are; returns their number."""
+        return self.at(table, when, None, dict(known))
+
+    def everywhere(self, table, when, known=()):
+        """Compares the rows as they are, and those of each snapshot that is kept."""
+        count = self.now(table, when, known)
+        for snapshot in table.metadata.snapshots:
+            number = snapshot.snapshot_id
+            self.at(table, f"{when}, snapshot {number}", number, dict(known))
+        return count
+
+    def others(self, table, when, known=()):
+        """Compares what the other engines read of a table that northstar refuses."""
+        first, *rest = self.readers
+        names = table.schema().column_names
+        wanted = first.rows(table)
+        for reader in rest:
+            self.hold(reader, table, None, names, wanted, when, dict(known))
+
+    def at(self, table, when, snapshot_id, known):
+        names = schema_at(table, snapshot_id).column_names
+        wanted = self.ours.rows(table, snapshot_id)
+        for reader in self.readers:
+            self.hold(reader, table, snapshot_id, names, wanted, when, known)
+        return len(wanted)
+
+    def hold(self, reader, table, snapshot_id, names, wanted, when, known):
+        name = ".".join(table.name())
+        if reader.name in known:
+            self.known_fault(reader, table, snapshot_id, names, wanted, when)
+            return
+        try:
+            found = reader.rows(table, snapshot_id)
+        except Exception as error:
+            raise Different(f"{name} {when}: {reader.name} fails: {str(error)[:500]}") from error
+        if what := difference(names, wanted, found):
+            raise Different(f"{name} {when}: {reader.name} reads it differently: {what}")
+        self.compared += 1
+
+    def known_fault(self, reader, table, snapshot_id, names, wanted, when):
+        try:
+            found = reader.rows(table, snapshot_id)
+        except Exception:
+            self.set_aside += 1
+            return
+        if difference(names, wanted, found) is None:
+            name = ".".join(table.name())
+            raise Different(
+                f"{name} {when}: {reader.name} reads this rightly now: take it out of the known faults"
+            )
+        self.set_aside += 1

@@ -1,0 +1,11 @@
+"""What other engines read wrongly or not at all, by table and engine, and why.
+
+An entry that no longer holds fails the test (`alike.py`).
+"""
+
+KNOWN = {
+    # chDB 26.9: "icebergTruncate … Second argument must be of native integer type", before any filter.
+    "ours.truncates_mor": {"clickhouse": "it cannot truncate decimals"},
+    # PyIceberg 0.12 refuses: "PyIceberg does not yet support equality deletes".
+    "theirs.equality": {"pyiceberg": "it does not apply equality deletes"},
+}

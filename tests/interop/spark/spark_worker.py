@@ -1,0 +1,68 @@
+"""Spark with Iceberg in a process of its own, told what to do by lines of JSON.
+
+    python spark_worker.py --warehouse DIR --jars DIR
+
+Each line is an object with `do` and what that needs; each answer is a line `{"answer": …}` or
+`{"error": "…"}`. Standard output is for answers alone. Spark starts once and serves all checks,
+because a start costs some ten seconds. Ends when the input ends.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import equality_deletes
+import pyarrow as pa
+from spark_session import start
+
+
+class Worker:
+    """One Spark; its session is replaced when the catalog was written to by others."""
+
+    def __init__(self, warehouse, jars):
+        self.session = start(warehouse, jars)
+
+    def fresh(self):
+        """A new view of the catalog: an open one keeps what it has read of the SQLite file."""
+        self.session = self.session.newSession()
+
+    def run(self, statements):
+        for statement in statements:
+            self.session.sql(statement)
+
+    def read(self, metadata, into, snapshot=None):
+        """Writes the rows that Spark reads from a metadata file into an Arrow file."""
+        reader = self.session.read.format("iceberg")
+        if snapshot is not None:
+            reader = reader.option("snapshot-id", snapshot)
+        found = reader.load(metadata).toArrow()
+        with pa.OSFile(into, "wb") as file, pa.ipc.new_file(file, found.schema) as writer:
+            writer.write_table(found)
+
+    def delete_equal(self, table, columns, values):
+        """Commits an equality delete through Iceberg's own Java writers."""
+        return equality_deletes.commit(self.session, table, columns, values)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--warehouse", required=True)
+    parser.add_argument("--jars", required=True)
+    arguments = parser.parse_args()
+    # What the JVM prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    worker = Worker(arguments.warehouse, arguments.jars)
+    for line in sys.stdin:
+        order = json.loads(line)
+        try:
+            answer = {"answer": getattr(worker, order.pop("do"))(**order)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+    worker.session.stop()
+
+
+if __name__ == "__main__":
+    main()
