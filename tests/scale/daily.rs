@@ -135,7 +135,7 @@ async fn maintain(lake: &Lake, name: &TableName, now_ms: i64) {
         }
     }
     let orphans = OrphanPlan::read(lake, &tester(), name, 3 * DAY_MS).await.expect("a plan");
-    orphans.apply().await.expect("orphans removed");
+    orphans.apply(lake).await.expect("orphans removed");
 }
 
 async fn look(table: &LakeTable) -> Day {

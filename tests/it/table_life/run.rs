@@ -251,7 +251,7 @@ impl Writer {
                 let is_log = |path: &Path| path.to_string_lossy().ends_with(".metadata.json");
                 let left = plan.orphans.iter().filter(|orphan| !is_log(&orphan.path)).count();
                 let orphans = (left, usize::try_from(plan.young).unwrap());
-                let left = plan.apply().await?.left;
+                let left = plan.apply(lake).await?.left;
                 return Ok(Ran { orphans, left, ..Ran::default() });
             }
             Op::Tag { name, snapshot, retention } => {
