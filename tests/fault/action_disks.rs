@@ -24,7 +24,7 @@ async fn w4_a_disk_that_is_full_at_any_step_of_an_action_changes_nothing() {
 async fn full_disk(folder: &Path) {
     let bed = Bed::at(folder).await;
     for action in actions() {
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::undisturbed(&bed, &action).await;
         let failures = little_room(&trial, folder).await;
         // Removing files needs no room.
         let needs_room = action.removes != Removes::Leftovers;
@@ -41,7 +41,7 @@ async fn full_disk(folder: &Path) {
 async fn little_room(trial: &Trial<'_>, folder: &Path) -> usize {
     let filler = folder.join("filler");
     trial.bed.restore();
-    for (run, free_kib) in (2..).zip((0_u64..).step_by(12)) {
+    for (run, free_kib) in (2..).zip((0_u64..).step_by(16)) {
         // The catalog's own files are there already, so that what comes after it is full too.
         let lake = trial.bed.place.lake(run).await;
         fill(&filler, free_kib << 10);

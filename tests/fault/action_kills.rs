@@ -89,7 +89,7 @@ async fn w4_each_action_killed_at_each_edge() {
     let bed = Bed::new().await;
     let mut kinds = BTreeSet::new();
     for action in actions() {
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::undisturbed(&bed, &action).await;
         kinds.extend(trial.events.iter().copied());
         for (kind, nth) in edges(&trial.events) {
             let killed = trial.survive(&[Death::at(kind, nth)]).await;
@@ -114,7 +114,7 @@ async fn w4_each_action_killed_at_each_edge() {
 async fn w4_each_action_killed_again_while_it_recovers() {
     let bed = Bed::new().await;
     for action in actions() {
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::undisturbed(&bed, &action).await;
         let edges: &[&str] = match action.removes {
             Removes::Nothing => &["Syncing", "MetadataWritten", "Committed"],
             Removes::Expired => &["MetadataWritten", "Committed", "FileRemoved", "FileRemoved"],
@@ -135,7 +135,7 @@ async fn w4_each_action_killed_at_random_moments() {
     let each = (random_deaths() as usize).div_ceil(actions.len());
     let mut killed = 0;
     for action in &actions {
-        let trial = Trial::new(&bed, action).await;
+        let trial = Trial::undisturbed(&bed, action).await;
         for _ in 0..each {
             let death = Death {
                 kind: None,

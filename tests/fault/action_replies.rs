@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use iceberg::spec::TableMetadata;
@@ -15,18 +16,23 @@ use super::actions::{Action, Bed, Removes, Trial, actions, bed};
 use super::files::ending;
 use super::observers::{At, Recorder};
 
-/// The actions that move the pointer, each with a test of its own that runs beside the others: what
-/// they wait for is mostly the clock.
-pub(crate) async fn for_each_swap<W>(test: fn(Bed, Action) -> W)
-where
-    W: Future<Output = ()> + Send + 'static,
-{
-    let swaps = actions().into_iter().filter(|action| action.swaps > 0);
-    let tests: Vec<_> = swaps
-        .map(|action| tokio::spawn(async move { test(Bed::new().await, action).await }))
-        .collect();
-    for test in tests {
-        test.await.expect("the test of an action");
+/// A test of one action, which waits for the clock at times.
+pub(crate) type Testing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tests the actions that move the pointer, on so many tables at a time.
+pub(crate) async fn for_each_swap(tables: usize, test: fn(Arc<Bed>, Action) -> Testing) {
+    let workers = (0..tables).map(|worker| {
+        let swaps = actions().into_iter().filter(|action| action.swaps > 0);
+        let own: Vec<Action> = swaps.skip(worker).step_by(tables).collect();
+        tokio::spawn(async move {
+            let bed = Arc::new(Bed::new().await);
+            for action in own {
+                test(Arc::clone(&bed), action).await;
+            }
+        })
+    });
+    for worker in workers.collect::<Vec<_>>() {
+        worker.await.expect("the tests of some actions");
     }
 }
 
@@ -70,8 +76,8 @@ impl Trial<'_> {
     }
 }
 
-async fn in_spite_of(bed: Bed, action: Action) {
-    let trial = Trial::new(&bed, &action).await;
+async fn in_spite_of(bed: Arc<Bed>, action: Action) {
+    let trial = Trial::of(&bed, &action);
     let locked = || Fault::Fail(ErrorKind::Unavailable);
     for (faults, retries) in [
         (vec![Fault::LoseReply], 0),
@@ -94,11 +100,11 @@ async fn in_spite_of(bed: Bed, action: Action) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_lost_replies_stale_pointers_and_locks_do_not_stop_an_action() {
-    for_each_swap(in_spite_of).await;
+    for_each_swap(2, |bed, action| Box::pin(in_spite_of(bed, action))).await;
 }
 
-async fn refused(bed: Bed, action: Action) {
-    let trial = Trial::new(&bed, &action).await;
+async fn refused(bed: Arc<Bed>, action: Action) {
+    let trial = Trial::of(&bed, &action);
     for (kind, retry) in [
         (ErrorKind::PermissionDenied, Retry::Never),
         (ErrorKind::StorageFull, Retry::Never),
@@ -118,7 +124,7 @@ async fn refused(bed: Bed, action: Action) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_a_refused_action_changes_nothing_and_leaves_no_files() {
-    for_each_swap(refused).await;
+    for_each_swap(2, |bed, action| Box::pin(refused(bed, action))).await;
 }
 
 /// What becomes of a swap whose reply nobody gets.
@@ -130,8 +136,8 @@ enum Fate {
     Late,
 }
 
-async fn unknown(bed: Bed, action: Action) {
-    let trial = Trial::new(&bed, &action).await;
+async fn unknown(bed: Arc<Bed>, action: Action) {
+    let trial = Trial::of(&bed, &action);
     for fate in [Fate::Done, Fate::NotDone, Fate::Late] {
         let when = format!("unknown, {fate:?}");
         let catalog = trial.faulty().await;
@@ -178,11 +184,11 @@ async fn arrive(lake: &Lake, metadata: &std::path::Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w2_an_action_whose_outcome_is_unknown_removes_nothing_and_is_done_once() {
-    for_each_swap(unknown).await;
+    for_each_swap(6, |bed, action| Box::pin(unknown(bed, action))).await;
 }
 
-async fn stale_readings(bed: Bed, action: Action) {
-    let trial = Trial::new(&bed, &action).await;
+async fn stale_readings(bed: Arc<Bed>, action: Action) {
+    let trial = Trial::of(&bed, &action);
     for readings in [1, 2] {
         let when = format!("after {readings} stale readings");
         let catalog = trial.faulty().await;
@@ -205,5 +211,5 @@ async fn stale_readings(bed: Bed, action: Action) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_a_stale_pointer_costs_an_action_a_retry_at_most() {
-    for_each_swap(stale_readings).await;
+    for_each_swap(2, |bed, action| Box::pin(stale_readings(bed, action))).await;
 }

@@ -16,8 +16,8 @@ use super::actions::{Action, Bed, Trial};
 /// How long the catalog takes, in milliseconds of the lake's clock.
 const SLOW_MS: i64 = 30_000;
 
-async fn slow(bed: Bed, action: Action) {
-    let trial = Trial::new(&bed, &action).await;
+async fn slow(bed: Arc<Bed>, action: Action) {
+    let trial = Trial::of(&bed, &action);
     for (late_reply, broken_off) in [(false, false), (true, false), (false, true), (true, true)] {
         let when = format!("slow, late reply {late_reply}, broken off {broken_off}");
         let catalog = trial.faulty().await;
@@ -53,5 +53,5 @@ async fn slow(bed: Bed, action: Action) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w4_a_swap_that_answers_after_30_s_is_old_before_and_new_after() {
-    for_each_swap(slow).await;
+    for_each_swap(2, |bed, action| Box::pin(slow(bed, action))).await;
 }

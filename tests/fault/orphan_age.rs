@@ -66,7 +66,7 @@ async fn w4_a_commit_whose_files_orphan_removal_took_names_one_and_changes_nothi
     let bed = Bed::new().await;
     for (name, moment) in ACTIONS.iter().flat_map(|name| MOMENTS.map(|moment| (name, moment))) {
         let action = named(name);
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::of(&bed, &action);
         let when = format!("without its files, at {moment}");
         let place = bed.place.clone();
         let ended = trial.disturbed(moment, move |added| {
@@ -96,7 +96,7 @@ async fn w4_a_commit_whose_file_was_cut_names_it_and_changes_nothing() {
     let bed = Bed::new().await;
     for name in ACTIONS {
         let action = named(name);
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::of(&bed, &action);
         let cut = Arc::new(Mutex::new(PathBuf::new()));
         let which = Arc::clone(&cut);
         let ended = trial.disturbed("ManifestsWritten", move |added| {
@@ -118,7 +118,7 @@ async fn w4_a_file_that_is_committed_meanwhile_is_not_removed() {
     let bed = Bed::new().await;
     for name in ACTIONS {
         let action = named(name);
-        let trial = Trial::new(&bed, &action).await;
+        let trial = Trial::of(&bed, &action);
         let looked = Arc::new(Mutex::new(OrphanPlan::default()));
         let (place, found) = (bed.place.clone(), Arc::clone(&looked));
         let ended = trial.disturbed("ManifestsWritten", move |added| {

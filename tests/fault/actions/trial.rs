@@ -25,11 +25,16 @@ pub(crate) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Does the action without faults: it makes of the table what the model says, and once.
-    pub(crate) async fn new(bed: &'a Bed, action: &'a Action) -> Self {
+    /// An action on a table. Its events are not known, and it was not done yet.
+    pub(crate) fn of(bed: &'a Bed, action: &'a Action) -> Self {
         let (old, mut new) = (bed.model.clone(), bed.model.clone());
         (action.after)(&mut new);
-        let mut trial = Self { bed, action, old, new, events: Vec::new() };
+        Self { bed, action, old, new, events: Vec::new() }
+    }
+
+    /// Does the action without faults: it makes of the table what the model says, and once.
+    pub(crate) async fn undisturbed(bed: &'a Bed, action: &'a Action) -> Self {
+        let mut trial = Self::of(bed, action);
         bed.restore();
         let recorder = Arc::new(Recorder::default());
         let observed = bed.place.observed(1, Arc::clone(&recorder) as Arc<dyn Observer>).await;

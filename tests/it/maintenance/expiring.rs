@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use iceberg::spec::SnapshotRetention;
+use iceberg::spec::{SnapshotReference, SnapshotRetention};
 use northstar_catalog::faulty::{Fault, FaultyCatalog};
 use northstar_iceberg::maintenance::{
     CompactOptions, DAY_MS, ExpireOptions, ExpireReport, expire, preview_expiry,
@@ -220,4 +220,29 @@ async fn an_expiry_that_was_broken_off_is_taken_up() {
     // Two of the manifests tell of the files that the compaction removed, and go with its snapshot.
     assert_eq!(report.removed.files, 9, "two data files, four manifests, three lists");
     assert_eq!(place.rows().await, rows);
+}
+
+/// What is to be removed was found out before the tag came, and must not be believed after it.
+#[tokio::test]
+async fn c2_a_tag_that_comes_during_an_expiry_keeps_its_rows() {
+    let (place, [first, second, ..]) = four_days().await;
+    let history = place.history().await;
+    place.lab.clock.set(START_MS + 400 * DAY_MS);
+    let (other, table) = (place.lab.lake.clone(), place.table().await);
+    let faulty = Arc::new(FaultyCatalog::new(Arc::clone(&place.lab.lake.catalog)));
+    faulty.on_swap([Fault::overtaken(move |_| async move {
+        let forever = SnapshotRetention::Tag { max_ref_age_ms: Some(i64::MAX) };
+        let tag = SnapshotReference::new(second, forever);
+        let tagged = other.alter(&table, |_, builder| {
+            Ok(Some(builder.set_ref("close", tag.clone()).expect("a tag")))
+        });
+        assert!(tagged.await.unwrap().settled().unwrap());
+    })]);
+    let lake = Lake { catalog: Arc::clone(&faulty) as _, ..place.lab.lake.clone() };
+    let report = expire_in(&lake, &place, ExpireOptions::default()).await;
+    assert_eq!(faulty.unplayed(), 0);
+    assert_eq!((report.plan.snapshots[0], report.plan.snapshots.len()), (first, 2));
+    let now = place.history().await;
+    assert_eq!(now.len(), 2);
+    assert_eq!(now[&second], history[&second], "the tag came in time");
 }
