@@ -49,7 +49,6 @@ fn double(cell: &Cell) -> Option<f64> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the model's values of a float are floats")]
 fn column<'a>(kind: Kind, cells: impl Iterator<Item = &'a Cell>) -> ArrayRef {
     match kind {
         Kind::Int => Arc::new(Int32Array::from_iter(

@@ -197,6 +197,13 @@ impl Draw<'_> {
             47..=48 => self.overwrite()?,
             49 if self.random.chance(50) => Op::Truncate { branch: self.branch(20), id: self.id() },
             49..=51 => Op::Mode { on_read: self.random.chance(60) },
+            other => return self.upkeep(other),
+        })
+    }
+
+    /// What changes no rows, by a number from 52 to 99.
+    fn upkeep(&mut self, number: usize) -> Option<Op> {
+        Some(match number {
             52..=60 => self.evolve()?,
             61..=63 => self.repartition()?,
             64..=69 => Op::Compact { sort: self.is_sorted && self.random.chance(50) },
@@ -214,25 +221,7 @@ impl Draw<'_> {
                     Retention { max_ref_age_ms: Some(age + half), ..Retention::default() };
                 Op::Tag { name: format!("tag-{}", self.step), snapshot, retention }
             }
-            83..=85 => {
-                if self.branches().len() > 1 {
-                    return None;
-                }
-                let snapshot = match self.random.chance(70) {
-                    true => self.model.main?,
-                    false => self.snapshot()?,
-                };
-                let days = |random: &mut Random, percent| {
-                    let days = 2 + random.below(12) as i64;
-                    random.chance(percent).then_some(days * DAY_MS + DAY_MS / 2)
-                };
-                let retention = Retention {
-                    max_ref_age_ms: days(self.random, 20),
-                    min_snapshots_to_keep: self.random.chance(30).then_some(2),
-                    max_snapshot_age_ms: days(self.random, 30),
-                };
-                Op::Branch { name: format!("branch-{}", self.step), snapshot, retention }
-            }
+            83..=85 => self.new_branch()?,
             86..=87 => {
                 let refs: Vec<(&String, bool)> =
                     self.model.refs.iter().map(|(name, named)| (name, named.is_tag)).collect();
@@ -257,6 +246,26 @@ impl Draw<'_> {
                 Op::RollBack { branch, to }
             }
         })
+    }
+
+    fn new_branch(&mut self) -> Option<Op> {
+        if self.branches().len() > 1 {
+            return None;
+        }
+        let snapshot = match self.random.chance(70) {
+            true => self.model.main?,
+            false => self.snapshot()?,
+        };
+        let days = |random: &mut Random, percent| {
+            let days = 2 + random.below(12) as i64;
+            random.chance(percent).then_some(days * DAY_MS + DAY_MS / 2)
+        };
+        let retention = Retention {
+            max_ref_age_ms: days(self.random, 20),
+            min_snapshots_to_keep: self.random.chance(30).then_some(2),
+            max_snapshot_age_ms: days(self.random, 30),
+        };
+        Some(Op::Branch { name: format!("branch-{}", self.step), snapshot, retention })
     }
 
     fn merge(&mut self) -> Op {

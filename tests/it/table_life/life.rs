@@ -19,7 +19,7 @@ use super::batches::data_type;
 use super::draw::{Draw, KEY};
 use super::model::{Column, Field, Kind, Model, Row, Transform};
 use super::operation::{Branch, Op};
-use super::play::{Play, Told};
+use super::play::{Planned, Play, Told};
 use super::run::{Ran, TABLE, Writer, field_sql, run, table_name};
 use super::seen::Seen;
 use crate::merge_model::random::Random;
@@ -202,22 +202,16 @@ impl<'a> Life<'a> {
         let is_new = !new.is_empty();
         let (now_ms, columns) = (self.now_ms(), Arc::clone(&self.model.columns));
         let head = self.model.main;
-        let heads: Vec<Option<i64>> = done.iter().map(|(op, _)| self.checked(op)).collect();
-        for ((op, told), checked) in done.iter().zip(heads) {
-            let play = Play { model: &mut self.model, new: &mut new, told, checked, now_ms };
+        let planned = Planned { main: head, refs: self.model.refs.clone() };
+        for (op, told) in done {
+            let (model, planned) = (&mut self.model, &planned);
+            let play = Play { model, new: &mut new, told, planned, now_ms };
             let outcome = play.op(op);
             self.seen.add(op.kind(), outcome);
         }
         let left: Vec<i64> = new.iter().map(|snapshot| snapshot.snapshot_id()).collect();
         assert!(left.is_empty(), "snapshots that nothing should have made: {left:?}");
         is_new || columns != self.model.columns || head != self.model.main
-    }
-
-    fn checked(&self, op: &Op) -> Option<i64> {
-        match op {
-            Op::Publish { branch } => self.model.refs.get(branch).map(|named| named.snapshot),
-            _ => None,
-        }
     }
 
     fn new_snapshots(&self, table: &LakeTable) -> VecDeque<SnapshotRef> {

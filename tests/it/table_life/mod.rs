@@ -9,6 +9,8 @@
 //!
 //! `NORTHSTAR_SOAK=1` runs 10,000 lives; `NORTHSTAR_LIFE=seed` runs one and tells what it did.
 
+#![cfg(test)]
+
 mod batches;
 mod check;
 mod draw;
@@ -19,6 +21,7 @@ mod operation;
 mod play;
 mod run;
 mod seen;
+mod upkeep;
 
 use std::sync::{Mutex, PoisonError};
 

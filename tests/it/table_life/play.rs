@@ -1,14 +1,14 @@
 //! An operation, done to the model: what it must have come to, by what it said and by the snapshots
 //! that are new.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use iceberg::spec::{Operation, SnapshotRef};
 use northstar_iceberg::ErrorKind;
 
 use super::draw::KEY;
-use super::model::{Column, Field, Kind, Model, Named, Row, State, partition, seen};
+use super::model::{Column, Field, Model, Named, Row, State, partition, seen};
 use super::operation::{Change, Op};
 use super::run::Ran;
 use crate::merge_model::value::Cell;
@@ -20,6 +20,22 @@ pub(super) enum Told {
     Refused(ErrorKind, String),
     /// It took effect, and nobody was there to hear so.
     Unheard,
+}
+
+/// What `main`, branches and tags named at a time.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) main: Option<i64>,
+    pub(super) refs: BTreeMap<String, Named>,
+}
+
+impl Planned {
+    pub(super) fn head(&self, branch: Option<&str>) -> Option<i64> {
+        match branch {
+            None => self.main,
+            Some(name) => self.refs.get(name).map(|named| named.snapshot),
+        }
+    }
 }
 
 /// Rows after a statement, and how many it inserted, updated and deleted.
@@ -34,9 +50,8 @@ pub(super) struct Play<'a> {
     /// The snapshots that the model does not have yet, oldest first.
     pub(super) new: &'a mut VecDeque<SnapshotRef>,
     pub(super) told: &'a Told,
-    /// The head of the branch that is published, as it was looked at: what comes to it later is not
-    /// published.
-    pub(super) checked: Option<i64>,
+    /// What branches and tags named when the operation was planned.
+    pub(super) planned: &'a Planned,
     pub(super) now_ms: i64,
 }
 
@@ -82,68 +97,12 @@ impl Play<'_> {
                 self.statement(branch.as_deref(), id, Effect { rows, counts }, None)
             }
             Op::Overwrite { branch, id, rows } => self.overwrite(branch.as_deref(), id, rows),
-            Op::Truncate { branch, id } => {
-                let before = self.model.rows(self.model.head(branch.as_deref()));
-                let effect = Effect { rows: Vec::new(), counts: [0, 0, before.len() as u64] };
-                // Files of which each row is deleted may be there, and go.
-                let changed = match self.told {
-                    Told::Ran(ran) => ran.changed,
-                    Told::Unheard => !self.new.is_empty(),
-                    Told::Refused(..) => false,
-                };
-                if before.is_empty() && changed {
-                    self.one(branch.as_deref(), id, Vec::new(), None);
-                    return "done";
-                }
-                self.statement(branch.as_deref(), id, effect, None)
-            }
-            Op::Mode { .. } => match self.told {
-                Told::Ran(ran) if !ran.changed => "nothing",
-                _ => self.done(),
-            },
-            Op::AddField(_) | Op::DropField(_) | Op::ReplaceField(..) => self.repartition(op),
-            _ if op.evolves() => self.evolve(op),
-            Op::Compact { .. } | Op::Manifests => self.rewritten(),
-            Op::Expire { age_ms, least } => {
-                let refs = self.model.refs.len();
-                let gone = self.model.expire(self.now_ms, *age_ms, *least);
-                if let Told::Ran(ran) = self.told {
-                    let mut said = ran.expired.clone();
-                    said.sort_unstable();
-                    assert_eq!(said, gone, "C2: the snapshots that expire");
-                    assert_eq!(ran.left, 0, "files could not be removed");
-                }
-                match gone.is_empty() && self.model.refs.len() == refs {
-                    true => self.nothing(),
-                    false => self.done(),
-                }
-            }
-            Op::Orphans { .. } => match self.told {
-                Told::Ran(ran) if ran.orphans.0 > 0 => "done",
-                _ => "nothing",
-            },
-            Op::Tag { name, snapshot, retention } => {
-                let named = Named { snapshot: *snapshot, is_tag: true, retention: *retention };
-                self.name(name, named)
-            }
-            Op::Branch { name, snapshot, retention } => {
-                let named = Named { snapshot: *snapshot, is_tag: false, retention: *retention };
-                self.name(name, named)
-            }
-            Op::DropRef { name, .. } => match self.model.refs.remove(name) {
-                Some(_) => self.done(),
-                // Who was overtaken by another who dropped it finds it so.
-                None if matches!(self.told, Told::Ran(_)) => self.nothing(),
-                None => self.refused(&[ErrorKind::NotFound]),
-            },
-            Op::Publish { branch } => self.publish(branch),
-            Op::Pick { snapshot } => self.pick(*snapshot),
-            Op::RollBack { branch, to } => self.roll_back(branch.as_deref(), *to),
-            other => panic!("{other:?} is not played"),
+            Op::Truncate { branch, id } => self.truncate(branch.as_deref(), id),
+            _ => self.upkeep(op),
         }
     }
 
-    fn nothing(&self) -> &'static str {
+    pub(super) fn nothing(&self) -> &'static str {
         match self.told {
             Told::Ran(ran) => assert!(!ran.changed, "nothing was to be done"),
             Told::Unheard => {}
@@ -152,7 +111,7 @@ impl Play<'_> {
         "nothing"
     }
 
-    fn done(&self) -> &'static str {
+    pub(super) fn done(&self) -> &'static str {
         match self.told {
             Told::Ran(ran) => assert!(ran.changed, "something was to be done"),
             Told::Unheard => {}
@@ -161,7 +120,7 @@ impl Play<'_> {
         "done"
     }
 
-    fn refused(&self, kinds: &[ErrorKind]) -> &'static str {
+    pub(super) fn refused(&self, kinds: &[ErrorKind]) -> &'static str {
         match self.told {
             Told::Refused(kind, text) => assert!(kinds.contains(kind), "{kind:?} {text}"),
             other => panic!("{other:?} though it must be refused"),
@@ -170,7 +129,13 @@ impl Play<'_> {
     }
 
     /// Takes up one new snapshot, on the head of a branch.
-    fn one(&mut self, branch: Option<&str>, commit: &str, rows: Vec<Row>, more: Option<More>) {
+    pub(super) fn one(
+        &mut self,
+        branch: Option<&str>,
+        commit: &str,
+        rows: Vec<Row>,
+        more: Option<More>,
+    ) {
         let made = self.new.pop_front().expect("a snapshot was to be made");
         let head = self.model.head(branch);
         assert_eq!(made.parent_snapshot_id(), head, "the parent of the new snapshot");
@@ -192,7 +157,7 @@ impl Play<'_> {
         self.adopt(branch, made.snapshot_id(), state);
     }
 
-    fn adopt(&mut self, branch: Option<&str>, id: i64, state: State) {
+    pub(super) fn adopt(&mut self, branch: Option<&str>, id: i64, state: State) {
         self.model.snapshots.insert(id, state);
         self.model.order.push(id);
         match branch {
@@ -223,7 +188,7 @@ impl Play<'_> {
         self.done()
     }
 
-    fn has(&self, head: Option<i64>, commit: &str) -> bool {
+    pub(super) fn has(&self, head: Option<i64>, commit: &str) -> bool {
         self.model.ancestors(head).any(|id| self.model.snapshots[&id].commit == commit)
     }
 
@@ -251,6 +216,22 @@ impl Play<'_> {
         self.done()
     }
 
+    fn truncate(&mut self, branch: Option<&str>, id: &str) -> &'static str {
+        let before = self.model.rows(self.model.head(branch));
+        let effect = Effect { rows: Vec::new(), counts: [0, 0, before.len() as u64] };
+        let changed = match self.told {
+            Told::Ran(ran) => ran.changed,
+            Told::Unheard => !self.new.is_empty(),
+            Told::Refused(..) => false,
+        };
+        // Files of which each row is deleted may be there, and go.
+        if before.is_empty() && changed {
+            self.one(branch, id, Vec::new(), None);
+            return "done";
+        }
+        self.statement(branch, id, effect, None)
+    }
+
     fn overwrite(&mut self, branch: Option<&str>, id: &str, rows: &[Row]) -> &'static str {
         if self.model.was_repartitioned && matches!(self.told, Told::Refused(..)) {
             return self.refused(&[ErrorKind::Unsupported]);
@@ -269,217 +250,14 @@ impl Play<'_> {
         assert!(appended.is_none() || deleted == 0, "rows were replaced by an append");
         self.statement(branch, id, Effect { rows: after, counts }, appended)
     }
-
-    /// Snapshots that leave the rows as they are.
-    fn rewritten(&mut self) -> &'static str {
-        let most = match self.told {
-            Told::Ran(ran) => ran.snapshots,
-            _ => usize::MAX,
-        };
-        let mut made = 0;
-        while let Some(new) = self.new.front() {
-            if made == most || new.summary().operation != Operation::Replace {
-                break;
-            }
-            let head = self.model.main.expect("a snapshot is rewritten");
-            assert_eq!(new.parent_snapshot_id(), Some(head), "the parent of a rewrite");
-            let before = &self.model.snapshots[&head];
-            let state = State {
-                rows: Arc::clone(&before.rows),
-                columns: Arc::clone(&self.model.columns),
-                seq: before.seq,
-                seq_before: before.seq,
-                parent: Some(head),
-                time_ms: new.timestamp_ms(),
-                commit: format!("rewrite-{}", new.snapshot_id()),
-                source: None,
-                appended: None,
-            };
-            let id = new.snapshot_id();
-            self.new.pop_front();
-            self.adopt(None, id, state);
-            made += 1;
-        }
-        if most < usize::MAX {
-            assert_eq!(made, most, "snapshots of a rewrite");
-        }
-        if made > 0 { self.done() } else { self.nothing() }
-    }
-
-    fn name(&mut self, name: &str, named: Named) -> &'static str {
-        if self.model.refs.get(name) == Some(&named) {
-            return self.nothing();
-        }
-        if self.model.refs.contains_key(name) {
-            return self.refused(&[ErrorKind::AlreadyExists]);
-        }
-        let Some(state) = self.model.snapshots.get(&named.snapshot) else {
-            return self.refused(&[ErrorKind::NotFound]);
-        };
-        let age_ms = named.retention.max_ref_age_ms;
-        if age_ms.is_some_and(|age_ms| state.time_ms.saturating_add(age_ms) <= self.now_ms) {
-            return self.refused(&[ErrorKind::InvalidInput]);
-        }
-        self.model.refs.insert(name.to_string(), named);
-        self.done()
-    }
-
-    fn publish(&mut self, branch: &str) -> &'static str {
-        let there = self.model.refs.get(branch).map(|named| named.snapshot);
-        let Some(to) = self.checked.or(there) else {
-            return self.refused(&[ErrorKind::NotFound]);
-        };
-        let main = self.model.main;
-        if self.model.ancestors(main).any(|id| id == to) {
-            return self.nothing();
-        }
-        if main.is_some() && !self.model.ancestors(Some(to)).any(|id| Some(id) == main) {
-            return self.refused(&[ErrorKind::Conflict]);
-        }
-        self.model.main = Some(to);
-        self.done()
-    }
-
-    fn roll_back(&mut self, branch: Option<&str>, to: i64) -> &'static str {
-        if !self.model.snapshots.contains_key(&to)
-            || branch.is_some_and(|name| !self.model.refs.contains_key(name))
-        {
-            return self.refused(&[ErrorKind::NotFound]);
-        }
-        if self.model.head(branch) == Some(to) {
-            return self.nothing();
-        }
-        match branch.and_then(|name| self.model.refs.get_mut(name)) {
-            Some(named) => named.snapshot = to,
-            None => self.model.main = Some(to),
-        }
-        self.done()
-    }
-
-    fn pick(&mut self, id: i64) -> &'static str {
-        let Some(source) = self.model.snapshots.get(&id).cloned() else {
-            return self.refused(&[ErrorKind::NotFound]);
-        };
-        let main = self.model.main;
-        let is_there = self
-            .model
-            .ancestors(main)
-            .any(|there| there == id || self.model.snapshots[&there].source == Some(id));
-        if is_there || self.has(main, &source.commit) {
-            return self.nothing();
-        }
-        let Some(rows) = source.appended.clone() else {
-            return self.refused(&[ErrorKind::Unsupported]);
-        };
-        if self.model.was_repartitioned
-            && matches!(self.told, Told::Refused(ErrorKind::Unsupported, _))
-        {
-            return "refused";
-        }
-        let moved = source.seq != source.seq_before;
-        if moved && self.model.seq(main) != source.seq_before {
-            return self.refused(&[ErrorKind::Conflict]);
-        }
-        // Its files may be there by a commit that is no longer known.
-        if self.model.has_expired && matches!(self.told, Told::Refused(ErrorKind::Conflict, _)) {
-            return "refused";
-        }
-        let after = self.model.rows(main).iter().chain(rows.iter()).cloned().collect();
-        let seq = if moved { source.seq } else { None };
-        let appended = Some(rows.to_vec());
-        self.one(None, &source.commit, after, Some(More { seq, source: Some(id), appended }));
-        self.done()
-    }
-
-    /// The rules of what may be changed have tests of their own: what is refused must be so with a
-    /// reason and change nothing, and what is done must be as it says.
-    fn evolve(&mut self, op: &Op) -> &'static str {
-        match self.told {
-            Told::Refused(..) => {
-                return self.refused(&[
-                    ErrorKind::InvalidInput,
-                    ErrorKind::AlreadyExists,
-                    ErrorKind::NotFound,
-                ]);
-            }
-            Told::Ran(ran) if !ran.changed => return "nothing",
-            _ => {}
-        }
-        let mut columns = (*self.model.columns).clone();
-        let at = |columns: &[Column], id: i32| {
-            columns.iter().position(|column| column.id == id).expect("the column is there")
-        };
-        match op {
-            Op::AddColumn { name, kind, after } => {
-                self.model.last_id += 1;
-                let id = self.model.last_id;
-                let place = after.map_or(columns.len(), |after| at(&columns, after) + 1);
-                let new = Column { id, name: name.clone(), kind: *kind, required: false };
-                columns.insert(place, new);
-            }
-            Op::DropColumn(id) => {
-                columns.remove(at(&columns, *id));
-            }
-            Op::RenameColumn(id, name) => {
-                let at = at(&columns, *id);
-                columns[at].name.clone_from(name);
-            }
-            Op::WidenColumn(id) => {
-                let at = at(&columns, *id);
-                columns[at].kind = match columns[at].kind {
-                    Kind::Int => Kind::Long,
-                    Kind::Float => Kind::Double,
-                    other => other,
-                };
-            }
-            Op::MakeOptional(id) => {
-                let at = at(&columns, *id);
-                columns[at].required = false;
-            }
-            Op::MoveColumn(id, after) => {
-                let column = columns.remove(at(&columns, *id));
-                let place = after.map_or(0, |after| at(&columns, after) + 1);
-                columns.insert(place, column);
-            }
-            other => panic!("{other:?} changes no column"),
-        }
-        self.model.columns = Arc::new(columns);
-        "done"
-    }
-
-    fn repartition(&mut self, op: &Op) -> &'static str {
-        match self.told {
-            Told::Refused(..) => {
-                return self.refused(&[
-                    ErrorKind::InvalidInput,
-                    ErrorKind::AlreadyExists,
-                    ErrorKind::NotFound,
-                ]);
-            }
-            Told::Ran(ran) if !ran.changed => return "nothing",
-            _ => {}
-        }
-        let fields = &mut self.model.fields;
-        match op {
-            Op::AddField(field) => fields.push(*field),
-            Op::DropField(field) => fields.retain(|there| there != field),
-            Op::ReplaceField(from, to) => {
-                let at = fields.iter().position(|field| field == from).expect("a field");
-                fields[at] = *to;
-            }
-            other => panic!("{other:?} changes no partition field"),
-        }
-        self.model.was_repartitioned = true;
-        "done"
-    }
 }
 
 /// What a snapshot says beside its rows.
 #[derive(Debug, Default)]
-struct More {
-    seq: Option<i64>,
-    source: Option<i64>,
-    appended: Option<Vec<Row>>,
+pub(super) struct More {
+    pub(super) seq: Option<i64>,
+    pub(super) source: Option<i64>,
+    pub(super) appended: Option<Vec<Row>>,
 }
 
 /// The rows after a MERGE; `None` if a row has two source rows (M1).

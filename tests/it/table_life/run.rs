@@ -18,6 +18,7 @@ use northstar_iceberg::{Lake, LakeTable, Result, TableName};
 use northstar_tests::lab::{run_context, small_writes, tester};
 
 use super::batches::{DELETES, batch, changes, sql_type};
+use super::draw::KEY;
 use super::filter::name;
 use super::model::{Column, Field, Kind, Row, Transform};
 use super::operation::{Branch, Op};
@@ -66,86 +67,94 @@ pub(super) fn table_name() -> TableName {
 
 /// Does an operation whose columns have the names and types of `columns`.
 pub(super) async fn run(writer: Writer, op: Op, columns: Arc<Vec<Column>>) -> Result<Ran> {
-    let named = |id: i32| name(id, &columns).to_string();
-    match op {
-        Op::Ingest { branch, seq, rows } => writer.ingest(branch, seq, &rows, &columns).await,
+    if let Some(change) = definition(&op, &columns) {
+        return writer.define(&change).await;
+    }
+    let named = |id: i32| name(id, &columns);
+    let (sql, branch, id, given) = match op {
+        Op::Ingest { branch, seq, rows } => {
+            return writer.ingest(branch, seq, &rows, &columns).await;
+        }
         Op::Insert { branch, id, rows } => {
-            let sql = insert("INSERT INTO", &columns);
-            writer.change(&sql, branch, &id, batch(&rows, &columns)).await
+            (insert("INSERT INTO", &columns), branch, id, batch(&rows, &columns))
         }
         Op::Overwrite { branch, id, rows } => {
-            let sql = insert("INSERT OVERWRITE", &columns);
-            writer.change(&sql, branch, &id, batch(&rows, &columns)).await
+            (insert("INSERT OVERWRITE", &columns), branch, id, batch(&rows, &columns))
         }
         Op::Merge { branch, id, changes: list, set } => {
-            let all: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-            let given: Vec<String> = all.iter().map(|name| format!("s.{name}")).collect();
-            let set = set.iter().map(|id| format!("{0} = s.{0}", named(*id)));
-            let key = named(super::draw::KEY);
-            let sql = format!(
-                "MERGE INTO {TABLE} USING given.s ON t.{key} = s.{key} \
-                 WHEN MATCHED AND s.{DELETES} THEN DELETE \
-                 WHEN MATCHED THEN UPDATE SET {} \
-                 WHEN NOT MATCHED AND NOT s.{DELETES} THEN INSERT ({}) VALUES ({})",
-                set.collect::<Vec<_>>().join(", "),
-                all.join(", "),
-                given.join(", "),
-            );
-            writer.change(&sql, branch, &id, changes(&list, &columns)).await
+            (merge(&set, &columns), branch, id, changes(&list, &columns))
         }
         Op::Update { branch, id, column, to, filter } => {
             let kind = columns.iter().find(|c| c.id == column).map_or(Kind::Text, |c| c.kind);
-            let (column, filter) = (named(column), filter.sql(&columns));
-            let sql = format!("UPDATE {TABLE} SET {column} = {} WHERE {filter}", typed(&to, kind));
-            writer.change(&sql, branch, &id, batch(&[], &columns)).await
+            let (column, to, filter) = (named(column), typed(&to, kind), filter.sql(&columns));
+            let sql = format!("UPDATE {TABLE} SET {column} = {to} WHERE {filter}");
+            (sql, branch, id, batch(&[], &columns))
         }
         Op::Delete { branch, id, filter } => {
             let sql = format!("DELETE FROM {TABLE} WHERE {}", filter.sql(&columns));
-            writer.change(&sql, branch, &id, batch(&[], &columns)).await
+            (sql, branch, id, batch(&[], &columns))
         }
         Op::Truncate { branch, id } => {
-            let sql = format!("TRUNCATE TABLE {TABLE}");
-            writer.change(&sql, branch, &id, batch(&[], &columns)).await
+            (format!("TRUNCATE TABLE {TABLE}"), branch, id, batch(&[], &columns))
         }
+        other => return writer.maintain(other).await,
+    };
+    writer.change(&sql, branch, &id, given).await
+}
+
+/// What stands behind `ALTER TABLE` for an operation that defines.
+fn definition(op: &Op, columns: &[Column]) -> Option<String> {
+    let named = |id: &i32| name(*id, columns);
+    let field = |field: &Field| field_sql(*field, columns);
+    Some(match op {
         Op::Mode { on_read } => {
-            let mode = if on_read { "merge-on-read" } else { "copy-on-write" };
+            let mode = if *on_read { "merge-on-read" } else { "copy-on-write" };
             let modes = ["merge", "update", "delete"]
                 .map(|verb| format!("'write.{verb}.mode' = '{mode}'"))
                 .join(", ");
-            writer.define(&format!("SET TBLPROPERTIES ({modes})")).await
+            format!("SET TBLPROPERTIES ({modes})")
         }
         Op::AddColumn { name, kind, after } => {
-            let place = after.map(|id| format!(" AFTER {}", named(id))).unwrap_or_default();
-            writer.define(&format!("ADD COLUMN {name} {}{place}", sql_type(kind))).await
+            let place = after.map(|id| format!(" AFTER {}", named(&id))).unwrap_or_default();
+            format!("ADD COLUMN {name} {}{place}", sql_type(*kind))
         }
-        Op::DropColumn(id) => writer.define(&format!("DROP COLUMN {}", named(id))).await,
-        Op::RenameColumn(id, to) => {
-            writer.define(&format!("RENAME COLUMN {} TO {to}", named(id))).await
-        }
+        Op::DropColumn(id) => format!("DROP COLUMN {}", named(id)),
+        Op::RenameColumn(id, to) => format!("RENAME COLUMN {} TO {to}", named(id)),
         Op::WidenColumn(id) => {
-            let kind = columns.iter().find(|column| column.id == id).map(|column| column.kind);
+            let kind = columns.iter().find(|column| column.id == *id).map(|column| column.kind);
             let wide = if kind == Some(Kind::Int) { "BIGINT" } else { "DOUBLE" };
-            writer.define(&format!("ALTER COLUMN {} TYPE {wide}", named(id))).await
+            format!("ALTER COLUMN {} TYPE {wide}", named(id))
         }
-        Op::MakeOptional(id) => {
-            writer.define(&format!("ALTER COLUMN {} DROP NOT NULL", named(id))).await
-        }
+        Op::MakeOptional(id) => format!("ALTER COLUMN {} DROP NOT NULL", named(id)),
         Op::MoveColumn(id, after) => {
-            let place = after.map_or("FIRST".to_string(), |id| format!("AFTER {}", named(id)));
-            writer.define(&format!("ALTER COLUMN {} {place}", named(id))).await
+            let place = after.map_or("FIRST".to_string(), |id| format!("AFTER {}", named(&id)));
+            format!("ALTER COLUMN {} {place}", named(id))
         }
-        Op::AddField(field) => {
-            writer.define(&format!("ADD PARTITION FIELD {}", field_sql(field, &columns))).await
+        Op::AddField(new) => format!("ADD PARTITION FIELD {}", field(new)),
+        Op::DropField(old) => format!("DROP PARTITION FIELD {}", field(old)),
+        Op::ReplaceField(old, new) => {
+            format!("REPLACE PARTITION FIELD {} WITH {}", field(old), field(new))
         }
-        Op::DropField(field) => {
-            writer.define(&format!("DROP PARTITION FIELD {}", field_sql(field, &columns))).await
-        }
-        Op::ReplaceField(from, to) => {
-            let (from, to) = (field_sql(from, &columns), field_sql(to, &columns));
-            writer.define(&format!("REPLACE PARTITION FIELD {from} WITH {to}")).await
-        }
-        other => writer.maintain(other).await,
-    }
+        _ => return None,
+    })
+}
+
+/// Rows of the source are taken over by their key, or their key is deleted.
+fn merge(set: &[i32], columns: &[Column]) -> String {
+    let all: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let given: Vec<String> = all.iter().map(|name| format!("s.{name}")).collect();
+    let set: Vec<String> =
+        set.iter().map(|id| format!("{0} = s.{0}", name(*id, columns))).collect();
+    let key = name(KEY, columns);
+    format!(
+        "MERGE INTO {TABLE} USING given.s ON t.{key} = s.{key} \
+         WHEN MATCHED AND s.{DELETES} THEN DELETE \
+         WHEN MATCHED THEN UPDATE SET {} \
+         WHEN NOT MATCHED AND NOT s.{DELETES} THEN INSERT ({}) VALUES ({})",
+        set.join(", "),
+        all.join(", "),
+        given.join(", "),
+    )
 }
 
 pub(super) fn field_sql(field: Field, columns: &[Column]) -> String {
@@ -238,22 +247,8 @@ impl Writer {
                 let snapshots = report.snapshots.len();
                 return Ok(Ran { changed: snapshots > 0, snapshots, ..Ran::default() });
             }
-            Op::Expire { age_ms, least } => {
-                let options = ExpireOptions { max_age_ms: Some(age_ms), min_kept: Some(least) };
-                let report = expire(lake, &tester(), &table_name(), &options).await?;
-                let changed = !report.plan.is_empty();
-                let (expired, left) = (report.plan.snapshots, report.removed.left);
-                return Ok(Ran { changed, expired, left, ..Ran::default() });
-            }
-            Op::Orphans { .. } => {
-                let plan = OrphanPlan::read(lake, &tester(), &table_name(), DAY_MS).await?;
-                // Metadata files that the table's log has let go are orphans of good order.
-                let is_log = |path: &Path| path.to_string_lossy().ends_with(".metadata.json");
-                let left = plan.orphans.iter().filter(|orphan| !is_log(&orphan.path)).count();
-                let orphans = (left, usize::try_from(plan.young).unwrap());
-                let left = plan.apply(lake).await?.left;
-                return Ok(Ran { orphans, left, ..Ran::default() });
-            }
+            Op::Expire { age_ms, least } => return self.expire(age_ms, least).await,
+            Op::Orphans { .. } => return self.orphans().await,
             Op::Tag { name, snapshot, retention } => {
                 self.name(RefKind::Tag, name, snapshot, retention).await?
             }
@@ -280,6 +275,24 @@ impl Writer {
             other => panic!("{other:?} is no maintenance"),
         };
         Ok(Ran { changed, ..Ran::default() })
+    }
+
+    async fn expire(&self, age_ms: i64, least: usize) -> Result<Ran> {
+        let options = ExpireOptions { max_age_ms: Some(age_ms), min_kept: Some(least) };
+        let report = expire(&self.lake, &tester(), &table_name(), &options).await?;
+        let changed = !report.plan.is_empty();
+        let (expired, left) = (report.plan.snapshots, report.removed.left);
+        Ok(Ran { changed, expired, left, ..Ran::default() })
+    }
+
+    async fn orphans(&self) -> Result<Ran> {
+        let plan = OrphanPlan::read(&self.lake, &tester(), &table_name(), DAY_MS).await?;
+        // Metadata files that the table's log has let go are orphans of good order.
+        let is_log = |path: &Path| path.to_string_lossy().ends_with(".metadata.json");
+        let left = plan.orphans.iter().filter(|orphan| !is_log(&orphan.path)).count();
+        let orphans = (left, usize::try_from(plan.young).unwrap());
+        let left = plan.apply(lake).await?.left;
+        Ok(Ran { orphans, left, ..Ran::default() })
     }
 
     async fn name(
