@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -23,6 +24,7 @@ use super::planner::VersionPlanner;
 use super::relation::Relation;
 use super::zeros::BothZeros;
 use super::{TableSource, clause, from_datafusion, lookup, statement};
+use crate::table::schema::without_ids;
 
 /// Runs queries over the tables of a [`TableSource`].
 ///
@@ -136,7 +138,7 @@ impl SqlSession {
             return self.context.execute_logical_plan(plan).await.map_err(from_datafusion);
         }
         statement::check_plan(&plan)?;
-        Ok(DataFrame::new(state, plan))
+        Ok(DataFrame::new(state, described(plan)))
     }
 
     /// Plans any statement, with every version clause honoured.
@@ -178,6 +180,18 @@ impl SqlSession {
         let source = Arc::clone(&self.source);
         Ok(Prepared { statement, base, planner, tables, listed, missing, source })
     }
+}
+
+/// The plan; a description of a table shows types as people read them, without field ids.
+fn described(plan: LogicalPlan) -> LogicalPlan {
+    let LogicalPlan::DescribeTable(mut describe) = plan else { return plan };
+    let fields = describe
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_data_type(without_ids(field.data_type())));
+    describe.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    LogicalPlan::DescribeTable(describe)
 }
 
 /// A statement whose tables are settled: it, and queries derived from it, can be planned.

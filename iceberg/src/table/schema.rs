@@ -146,6 +146,21 @@ fn arrow_primitive(primitive: &PrimitiveType) -> Result<DataType> {
     })
 }
 
+/// The type without the ids of what is in it, as people read it.
+pub(crate) fn without_ids(data_type: &DataType) -> DataType {
+    let plain = |field: &FieldRef| {
+        let field = field.as_ref().clone();
+        let kind = without_ids(field.data_type());
+        Arc::new(field.with_data_type(kind).with_metadata(HashMap::new()))
+    };
+    match data_type {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
+        DataType::List(element) => DataType::List(plain(element)),
+        DataType::Map(entries, sorted) => DataType::Map(plain(entries), *sorted),
+        leaf => leaf.clone(),
+    }
+}
+
 /// The Iceberg id of a field, if it carries one.
 pub fn field_id(field: &Field) -> Option<i32> {
     field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()

@@ -271,8 +271,9 @@ fn encode(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
-    use iceberg::spec::{NestedField, PartitionSpec, Schema};
+    use arrow::array::{Int64Array, StringArray, StructArray, TimestampMicrosecondArray};
+    use arrow::datatypes::Field;
+    use iceberg::spec::{ListType, NestedField, PartitionSpec, Schema, StructType};
 
     use super::*;
 
@@ -330,6 +331,30 @@ mod tests {
         let mut partitioner = Partitioner::new(&spec, &schema).unwrap();
         assert_eq!(partitioner.numbers(&rows(&[None, None], &[0, 1])).unwrap(), [0, 0]);
         assert_eq!(folder(&spec, &schema, &partitioner.values()[0]).unwrap(), "");
+    }
+
+    #[test]
+    fn a_field_of_a_struct_partitions_and_is_null_where_the_struct_is() {
+        let state = NestedField::required(3, "state", Type::Primitive(PrimitiveType::String));
+        let address = Type::Struct(StructType::new(vec![Arc::new(state)]));
+        let tags = Type::List(ListType::new(Arc::new(NestedField::list_element(
+            4,
+            Type::Primitive(PrimitiveType::String),
+            true,
+        ))));
+        let fields = vec![
+            Arc::new(NestedField::optional(1, "address", address)),
+            Arc::new(NestedField::optional(2, "tags", tags)),
+        ];
+        assert_eq!(struct_path(&fields, 3), Some(vec![0, 0]));
+        assert_eq!(struct_path(&fields, 4), None, "several in a row");
+        let states: ArrayRef = Arc::new(StringArray::from(vec!["by", "he"]));
+        let parts = vec![Field::new("state", DataType::Utf8, false)];
+        let nulls = Some(NullBuffer::from(vec![true, false]));
+        let address: ArrayRef = Arc::new(StructArray::new(parts.into(), vec![states], nulls));
+        let batch = RecordBatch::try_from_iter_with_nullable([("address", address, true)]).unwrap();
+        let values = part(&batch, &[0, 0]).unwrap();
+        assert_eq!((values.is_null(0), values.is_null(1)), (false, true));
     }
 
     #[test]

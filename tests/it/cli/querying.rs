@@ -57,6 +57,23 @@ fn json_is_an_object_a_line_with_every_column() {
 }
 
 #[test]
+fn nested_values_are_shown_and_are_json_for_programs() {
+    let program = Program::loaded();
+    let query = "SELECT named_struct('fee', fee, 'note', note) AS s, [fee] AS l, map([id], [fee]) AS m \
+                 FROM bronze.visit WHERE id IN (1, 3) ORDER BY id";
+    let expected = "s,l,m\n\
+        \"{\"\"fee\"\":\"\"12.50\"\",\"\"note\"\":\"\"a, b\"\"}\",\"[\"\"12.50\"\"]\",\"{\"\"1\"\":\"\"12.50\"\"}\"\n\
+        \"{\"\"fee\"\":null,\"\"note\"\":null}\",[null],\"{\"\"3\"\":null}\"\n";
+    assert_eq!(program.sql("csv", query), expected);
+    let run = program.run(&["--output", "json", "sql", query]);
+    run.succeeds();
+    let row = json!({"s": {"fee": "12.50", "note": "a, b"}, "l": ["12.50"], "m": {"1": "12.50"}});
+    assert_eq!(run.json()[0], row);
+    let text = program.sql("table", query);
+    assert!(text.contains("{fee: 12.50, note: a, b}") && text.contains("{3: NULL}"), "{text}");
+}
+
+#[test]
 fn a_query_is_read_from_standard_input() {
     let program = Program::loaded();
     let run = program.run_with_input(

@@ -187,8 +187,8 @@ async fn b1_fields_of_structs_have_bounds_and_elements_have_none() {
     define(
         &session,
         "CREATE TABLE ns.t (id BIGINT, a STRUCT<s: STRING, n: INT, f: DOUBLE, l: ARRAY<INT>, \
-         hidden: STRING>, phi STRUCT<name: STRING>, m MAP<STRING, INT>) \
-         TBLPROPERTIES ('northstar.phi.direct' = 'phi', 'write.metadata.metrics.column.phi' = 'counts', \
+         hidden: STRING>, phi STRUCT<name: STRING>, m MAP<STRING, INT>, seen STRUCT<by: STRING>) \
+         TBLPROPERTIES ('northstar.phi.direct' = 'phi,seen', 'write.metadata.metrics.column.phi' = 'counts', \
          'write.metadata.metrics.column.a.hidden' = 'none')",
     )
     .await;
@@ -196,9 +196,9 @@ async fn b1_fields_of_structs_have_bounds_and_elements_have_none() {
         &session,
         "INSERT INTO ns.t VALUES \
          (1, named_struct('s', 'a long text that is cut', 'n', 7, 'f', 1.5, 'l', [1, NULL], 'hidden', 'h'), \
-             named_struct('name', 'Ada'), map(['k'], [1])), \
-         (2, named_struct('s', NULL, 'n', -3, 'f', 0.5, 'l', NULL, 'hidden', 'h'), NULL, NULL), \
-         (3, NULL, named_struct('name', 'Ben'), NULL)",
+             named_struct('name', 'Ada'), map(['k'], [1]), named_struct('by', 'Cleo')), \
+         (2, named_struct('s', NULL, 'n', -3, 'f', 0.5, 'l', NULL, 'hidden', 'h'), NULL, NULL, NULL), \
+         (3, NULL, named_struct('name', 'Ben'), NULL, NULL)",
     )
     .await;
     let table = opened(&lab, "ns.t").await;
@@ -230,6 +230,8 @@ async fn b1_fields_of_structs_have_bounds_and_elements_have_none() {
     }
     let shown = rows(&session, "SELECT lower_bounds FROM ns.\"t$files\"").await;
     assert!(shown[0].contains(r#""a.n": "-3""#) && !shown[0].contains("phi"), "{shown:?}");
+    // What is in a column that is tagged is masked, where bounds were kept.
+    assert!(low("seen.by").is_some() && shown[0].contains(r#""seen.by": "(masked)""#), "{shown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
