@@ -2,7 +2,7 @@
 
     python pyiceberg_commits.py --warehouse DIR --commits N
 
-Prints one JSON object: seconds of commits 2 to 21 and of the last 20 (medians), and their CPU (means).
+Prints one JSON object: seconds of commits 2 to 21 and of the last 20 (medians), and their CPU, likewise.
 """
 
 import argparse
@@ -41,8 +41,8 @@ def main():
         {
             "first_s": statistics.median(walls[1 : WINDOW + 1]),
             "last_s": statistics.median(walls[-WINDOW:]),
-            "first_cpu_s": statistics.mean(cpus[1 : WINDOW + 1]),
-            "last_cpu_s": statistics.mean(cpus[-WINDOW:]),
+            "first_cpu_s": statistics.median(cpus[1 : WINDOW + 1]),
+            "last_cpu_s": statistics.median(cpus[-WINDOW:]),
         },
         sys.stdout,
     )

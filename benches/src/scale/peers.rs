@@ -23,9 +23,9 @@ pub(super) struct Committed {
     pub(super) first_s: f64,
     /// Median seconds of the last 20.
     pub(super) last_s: f64,
-    /// Mean CPU seconds of commits 2 to 21.
+    /// Median CPU seconds of commits 2 to 21.
     pub(super) first_cpu_s: f64,
-    /// Mean CPU seconds of the last 20.
+    /// Median CPU seconds of the last 20.
     pub(super) last_cpu_s: f64,
 }
 
