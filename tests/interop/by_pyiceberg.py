@@ -201,5 +201,5 @@ def nested(lake):
         }
         for n in range(30)
     ]
-    table.append(pa.Table.from_pylist(given, schema=schema.as_arrow()))
+    table.append(pa.Table.from_pylist(given, schema=table.schema().as_arrow()))
     return "py.nested"

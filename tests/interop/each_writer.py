@@ -33,9 +33,10 @@ def run(lake, alike, writer, known):
                 alike.others(lake.table(name), "as it was written", known.get(name, {}))
         else:
             made.append(name)
-    for name in made:
-        alike.everywhere(lake.table(name), "as it was written", known.get(name, {}))
     mergeable = [name for name in made if not refused(lake, name)]
+    for name in made:
+        compare = alike.now if name in mergeable else alike.everywhere
+        compare(lake.table(name), "as it was written", known.get(name, {}))
     for name in mergeable:
         merge(lake, name, "copy-on-write", 8)
         merge(lake, name, "merge-on-read", 20)
