@@ -39,7 +39,7 @@ test-rust:
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
 
 test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
-	@echo "reading and changing the same tables with PyIceberg, DuckDB, Sail and Spark"
+	@echo "reading and changing the same tables with PyIceberg, DuckDB, ClickHouse, Sail and Spark"
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
 		NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(VENV)/bin/python tests/interop/run.py
 

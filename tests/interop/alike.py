@@ -27,21 +27,25 @@ class Alike:
     def everywhere(self, table, when, known=()):
         """Compares the rows as they are, and those of each snapshot that is kept."""
         count = self.now(table, when, known)
+        current = table.current_snapshot()
         for snapshot in table.metadata.snapshots:
             number = snapshot.snapshot_id
+            # The current one was read, unless columns have changed since.
+            if snapshot == current and snapshot.schema_id == table.schema().schema_id:
+                continue
             self.at(table, f"{when}, snapshot {number}", number, dict(known))
         return count
 
     def others(self, table, when, known=()):
-        """Compares what the other engines read of a table that northstar refuses."""
-        first, *rest = self.readers
-        names = table.schema().column_names
+        """Compares what the other engines read of a table that northstar refuses with the last one's."""
+        *rest, first = self.readers
+        names = [field.name for field in table.schema().fields]
         wanted = first.rows(table)
         for reader in rest:
             self.hold(reader, table, None, names, wanted, when, dict(known))
 
     def at(self, table, when, snapshot_id, known):
-        names = schema_at(table, snapshot_id).column_names
+        names = [field.name for field in schema_at(table, snapshot_id).fields]
         wanted = self.ours.rows(table, snapshot_id)
         for reader in self.readers:
             self.hold(reader, table, snapshot_id, names, wanted, when, known)

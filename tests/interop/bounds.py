@@ -98,15 +98,37 @@ class InPyIceberg:
     def ids(self, table, chosen):
         for predicate in chosen:
             expression = predicate.expression()
-            if expression is None:
+            # PyIceberg asks partitions of a date for the day before or after: these have none.
+            at_the_end = predicate.kind == "DATE" and {nasty.DAYS[0], nasty.DAYS[-1]} & {*predicate.values}
+            if expression is None or (at_the_end and not table.spec().is_unpartitioned()):
                 yield None
+                continue
+            if predicate.kind in predicates.FLOATING and predicate.op in ("nan", "<>"):
+                yield self.in_planned_files(table, predicate, expression)
                 continue
             found = table.scan(row_filter=expression, selected_fields=("id",)).to_arrow()
             yield Counter(found["id"].to_pylist())
 
+    def in_planned_files(self, table, predicate, expression):
+        """The rows of the files that PyIceberg plans to read, picked by Python.
+
+        Arrow 26 takes a row group whose least and largest value are equal to hold no NaN, and loses it,
+        whoever wrote the file. What PyIceberg leaves out by bounds is to be seen all the same.
+        """
+        found = Counter()
+        for task in table.scan(row_filter=expression).plan_files():
+            path = task.file.file_path.removeprefix("file://")
+            names = ["id", predicate.column]
+            for row in parquet.ParquetFile(path).read(columns=names).to_pylist():
+                found[row["id"]] += predicate.holds(row, self.key)
+        return +found
+
 
 class InDuckDb:
     name, key = "duckdb", staticmethod(predicates.nan_last)
+    # DuckDB 1.5 has NaN after infinity but leaves files and row groups out by the largest value, which by the
+    # specifications of Iceberg and Parquet is never NaN: so rows with NaN may be lost, whoever wrote the file.
+    sees_nan = False
 
     def __init__(self):
         self.duck = DuckDb()
@@ -148,7 +170,13 @@ def check(table, rows, chosen, engines, copies=1):
         for predicate, found in zip(chosen, engine.ids(table, chosen), strict=True):
             if found is None:
                 continue
-            wanted = {row["id"]: copies for row in rows if predicate.holds(row, engine.key)}
+            unseen = set() if getattr(engine, "sees_nan", True) else nan_in(rows, predicate.column)
+            found = {number: count for number, count in found.items() if number not in unseen}
+            wanted = {
+                row["id"]: copies
+                for row in rows
+                if predicate.holds(row, engine.key) and row["id"] not in unseen
+            }
             if found != wanted:
                 lost = sum((Counter(wanted) - Counter(found)).values())
                 extra = sum((Counter(found) - Counter(wanted)).values())
@@ -159,10 +187,15 @@ def check(table, rows, chosen, engines, copies=1):
     return held
 
 
+def nan_in(rows, column):
+    """The ids of the rows whose value is NaN, the only value that differs from itself."""
+    return {row["id"] for row in rows if row[column] != row[column]}
+
+
 def pruned(table, chosen):
     """For how many of the predicates PyIceberg leaves files out by their bounds."""
     files = len(list(table.scan().plan_files()))
-    expressions = filter(None, (predicate.expression() for predicate in chosen))
+    expressions = filter(None, (one.expression() for one in chosen if one.kind != "DATE"))
     return sum(len(list(table.scan(row_filter=one).plan_files())) < files for one in expressions)
 
 

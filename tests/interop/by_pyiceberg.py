@@ -99,7 +99,7 @@ def overwritten(lake):
 
 def evolved(lake):
     table = make(lake, "evolved", (("site", "identity"),))
-    table.append(rows.arrow(SCHEMA, range(20)))
+    table.append(rows.arrow(SCHEMA, range(30)))
     with table.update_schema() as change:
         change.rename_column("score", "mark")
     with table.update_schema() as change:
@@ -149,7 +149,7 @@ def types(lake):
         iceberg.NestedField(4, "four", iceberg.FixedType(4)),
     )
     table = make(lake, "types", schema=schema)
-    numbers = range(20)
+    numbers = range(30)
     columns = [
         pa.array(numbers, pa.int64()),
         pa.array([rows.SITES[n % 9] for n in numbers]),
@@ -201,5 +201,5 @@ def nested(lake):
         }
         for n in range(30)
     ]
-    table.append(pa.Table.from_pylist(given, schema=schema.as_arrow()))
+    table.append(pa.Table.from_pylist(given, schema=table.schema().as_arrow()))
     return "py.nested"

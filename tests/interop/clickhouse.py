@@ -5,6 +5,7 @@ takes the newest metadata file of the folder, which after a rollback or a lost r
 """
 
 import contextlib
+import re
 
 import pyarrow as pa
 from engines import rows_of, schema_at
@@ -27,7 +28,7 @@ class ClickHouse:
     def ask(self, columns, table, snapshot_id=None, where=None):
         """`SELECT columns FROM table` as an Arrow table."""
         folder, pointer = (
-            place.removeprefix("file://").replace("'", "\\'")
+            re.sub("^file:/+", "/", place).replace("'", "\\'")
             for place in (table.location(), table.metadata_location)
         )
         settings = SETTINGS | ({"iceberg_snapshot_id": snapshot_id} if snapshot_id else {})

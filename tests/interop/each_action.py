@@ -56,7 +56,7 @@ def changed(lake, name):
 def each_spec_and_mode(lake):
     """All row changes, for each partition transform and in both modes; then maintenance."""
     for number, (spec, fields) in enumerate(BY.items()):
-        # All of the two modes where files are not partitioned; else each in turn.
+        # Both modes for two of the specs; else each in turn.
         for short in MODES if spec in ("plain", "identity") else (tuple(MODES)[number % 2],):
             name = f"ours.{spec}_{short}"
             lake.sql(rows.create(name, fields, **rows.modes(MODES[short])))
@@ -110,7 +110,10 @@ EVOLUTION = (
     "DROP COLUMN ok",
     "ALTER COLUMN raw FIRST",
 )
-AFTERWARDS = "SELECT raw, id + 1000, 'n', site, at, seen, day, amount, fee, mark, single, small, 'x' FROM {name} WHERE id < 20"
+AFTERWARDS = (
+    "SELECT raw, id + 1000, 'n', site, at, seen, day, amount, fee, mark, single, small, 'x' "
+    "FROM {name} WHERE id < 20"
+)
 
 
 def evolved(lake):

@@ -52,7 +52,8 @@ FLOATS = [
     float("inf"),
     float("nan"),
 ]
-SINGLES = [float("-inf"), -3.0e38, -1.5, -0.0, 0.0, 0.5, 3.0e38, float("inf"), float("nan")]
+MOST = 3.4028234663852886e38  # the largest value of 32 bits
+SINGLES = [float("-inf"), -MOST, -1.5, -0.0, 0.0, 0.5, MOST, float("inf"), float("nan")]
 INTS = [-(2**31), -(2**31) + 1, -1, 0, 1, 255, 256, 2**31 - 2, 2**31 - 1]
 LONGS = [-(2**63), -(2**53) - 1, -1, 0, 1, 2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1]
 FEES = [Decimal(text) for text in ("-9999999.99", "-0.01", "0.00", "0.01", "128.00", "9999999.99")]
@@ -87,7 +88,10 @@ TIMES = [
         "9999-12-31T23:59:59.999999",
     )
 ]
-RAWS = sorted(bytes.fromhex(text) for text in ("", "00", "0000", "7f", "80", "ff", "ff" * 16, "ff" * 40, "61" * 20))
+RAWS = sorted(
+    bytes.fromhex(text)
+    for text in ("", "00", "0000", "7f", "80", "ff", "ff" * 16, "ff" * 40, "61" * 20)
+)
 COLUMNS = {
     "text": ("STRING", TEXTS),
     "num": ("DOUBLE", FLOATS),

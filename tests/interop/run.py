@@ -1,6 +1,6 @@
-"""Loads the demo, then reads every table with PyIceberg, DuckDB and Spark and compares row for row;
-runs the same statements in DuckDB and Sail, and compares what they leave; has Spark and northstar
-change each other's tables.
+"""Loads the demo, then reads every table with PyIceberg, DuckDB, ClickHouse and Spark and compares row
+for row; runs the same statements in DuckDB and Sail, and compares what they leave; has the engines read
+the tables of each action, and northstar and other writers change each other's; asks all for filtered rows.
 
 Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
 """
@@ -45,7 +45,7 @@ def main() -> None:
         steps = [
             ("the comparison finds what it should", [*compare, "--self-test"]),
             ("the demo runs", demo),
-            ("PyIceberg and DuckDB read every table as northstar does", alike),
+            ("PyIceberg, DuckDB and ClickHouse read every table as northstar does", alike),
             ("and every snapshot of every table", [*alike, "--all-snapshots"]),
             ("the demo runs again on its own warehouse", demo),
             ("and is read alike still", alike),
@@ -55,11 +55,17 @@ def main() -> None:
                 [sys.executable, HERE / "same_statements.py", binary],
             ),
             (
-                "Spark reads every table as northstar does, and each changes the other's",
+                "the checks over all engines find what they should",
+                [sys.executable, HERE / "self_test_alike.py", binary],
+            ),
+            ("no filter loses a row in any engine", [sys.executable, HERE / "bounds.py", binary]),
+            (
+                "all engines read the tables of each action and of each writer, and change them",
                 [
-                    spark,
-                    HERE / "spark" / "spark_alike.py",
-                    *("--northstar", binary, "--warehouse", warehouse, "--jars", jars),
+                    sys.executable,
+                    HERE / "all_engines.py",
+                    *("--northstar", binary, "--spark-python", spark, "--jars", jars),
+                    *("--demo", warehouse),
                 ],
             ),
         ]

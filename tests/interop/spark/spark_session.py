@@ -35,20 +35,3 @@ def start(warehouse, jars):
     )
     session.sparkContext.setLogLevel("ERROR")
     return session
-
-
-class Spark:
-    """Spark as one of the engines of `engines.py`."""
-
-    name = "spark"
-
-    def __init__(self, session):
-        self.session = session
-
-    def rows(self, table):
-        """The canonical rows of a PyIceberg table, read by Spark."""
-        from canonical import columns_of
-
-        name = ".".join(f"`{part}`" for part in table.name())
-        found = self.session.table(f"default.{name}").toArrow()
-        return list(zip(*columns_of(table.schema(), found), strict=True))
