@@ -11,14 +11,15 @@ class Different(Exception):
 class Alike:
     """The engines, what they are known to read wrongly, and how often they were compared.
 
-    `known` maps an engine's name to why it does not read a table. It is asked all the same: what it
-    reads must then be wrong or an error, so that an entry does not outlive the fault it describes.
+    `known` maps an engine's name to why it does not read a table. It is asked all the same, and `settle`
+    fails for an entry of which no reading was wrong, so that none outlives the fault it describes.
     """
 
     def __init__(self, ours, readers):
         self.ours, self.readers = ours, readers
         self.compared = 0
         self.set_aside = 0
+        self.at_fault = set()
 
     def now(self, table, when, known=()):
         """Compares the rows as they are; returns their number."""
@@ -54,7 +55,7 @@ class Alike:
     def hold(self, reader, table, snapshot_id, names, wanted, when, known):
         name = ".".join(table.name())
         if reader.name in known:
-            self.known_fault(reader, table, snapshot_id, names, wanted, when)
+            self.known_fault(reader, table, snapshot_id, names, wanted)
             return
         try:
             found = reader.rows(table, snapshot_id)
@@ -64,15 +65,20 @@ class Alike:
             raise Different(f"{name} {when}: {reader.name} reads it differently: {what}")
         self.compared += 1
 
-    def known_fault(self, reader, table, snapshot_id, names, wanted, when):
+    def known_fault(self, reader, table, snapshot_id, names, wanted):
         try:
-            found = reader.rows(table, snapshot_id)
+            right = difference(names, wanted, reader.rows(table, snapshot_id)) is None
         except Exception:
-            self.set_aside += 1
+            right = False
+        if right:
+            self.compared += 1
             return
-        if difference(names, wanted, found) is None:
-            name = ".".join(table.name())
-            raise Different(
-                f"{name} {when}: {reader.name} reads this rightly now: take it out of the known faults"
-            )
         self.set_aside += 1
+        self.at_fault.add((".".join(table.name()), reader.name))
+
+    def settle(self, known):
+        """Every known fault, by table and engine, must have been seen."""
+        for name, engines in known.items():
+            for engine in engines:
+                if (name, engine) not in self.at_fault:
+                    raise Different(f"{engine} reads {name} rightly now: take it out of the known faults")

@@ -53,13 +53,15 @@ class BySpark:
         for made in (self.evolved, self.equality, self.third, self.vectors, self.nested):
             made()
             yield f"theirs.{made.__name__}"
+        self.spark.fresh()
 
     def again(self, lake, name):
         self.spark.fresh()
         self.spark.sql(
             f"DELETE FROM default.{name} WHERE id = 11",
-            f"INSERT INTO default.{name} (id, site) VALUES (7000, 'after')",
+            f"INSERT INTO default.{name} SELECT * FROM default.{name} WHERE id = 12",
         )
+        self.spark.fresh()
 
     def make(self, name, spec="", mode="copy-on-write", version=2, columns=COLUMNS):
         modes = ", ".join(f"'write.{verb}.mode' = '{mode}'" for verb in ("merge", "update", "delete"))

@@ -51,7 +51,7 @@ class SparkPeer:
         self.ask("delete_equal", table=table, columns=columns, values=values)
 
     def fresh(self):
-        """Lets Spark see what others wrote to the catalog."""
+        """Lets Spark see what others wrote to the catalog, and others write to it."""
         self.ask("fresh")
 
     def read(self, table, snapshot_id=None):

@@ -24,7 +24,9 @@ class Worker:
         self.session = start(warehouse, jars)
 
     def fresh(self):
-        """A new view of the catalog: an open one keeps what it has read of the SQLite file."""
+        """A new view of the catalog: an open one keeps what it has read of the SQLite file, and locks it."""
+        manager = self.session._jsparkSession.sessionState().catalogManager()
+        manager.catalog("default").icebergCatalog().close()
         self.session = self.session.newSession()
 
     def run(self, statements):
