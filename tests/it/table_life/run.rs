@@ -291,7 +291,7 @@ impl Writer {
         let is_log = |path: &Path| path.to_string_lossy().ends_with(".metadata.json");
         let left = plan.orphans.iter().filter(|orphan| !is_log(&orphan.path)).count();
         let orphans = (left, usize::try_from(plan.young).unwrap());
-        let left = plan.apply(lake).await?.left;
+        let left = plan.apply(&self.lake).await?.left;
         Ok(Ran { orphans, left, ..Ran::default() })
     }
 
