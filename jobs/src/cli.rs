@@ -118,10 +118,17 @@ pub(crate) enum Command {
     Sql {
         /// The statement; `-` reads it from standard input
         query: String,
+        /// Change the target on this branch; other tables are read from main
+        #[arg(long, value_name = "NAME")]
+        branch: Option<String>,
     },
     /// Run SQL statements interactively
     #[command(after_help = SQL_HELP)]
-    Shell,
+    Shell {
+        /// Change targets on this branch; other tables are read from main
+        #[arg(long, value_name = "NAME")]
+        branch: Option<String>,
+    },
     /// List the snapshots of a table, oldest first
     #[command(after_help = "Example:\n  northstar snapshots bronze.lab_result")]
     Snapshots {
@@ -191,6 +198,7 @@ const SQL_HELP: &str = "Examples:
   northstar sql \"UPDATE silver.visit SET status = 'closed' WHERE id IN (SELECT id FROM silver.done)\"
   northstar sql \"CREATE TABLE silver.done AS SELECT id FROM silver.visit WHERE closed\"
   northstar sql - < merge.sql
+  northstar sql --branch audit \"DELETE FROM silver.visit WHERE site = 'F9'\"
   northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
 
 const MERGE_HELP: &str = "The contract says the key. The batch is merged whole or, if a record is bad, refused whole. The

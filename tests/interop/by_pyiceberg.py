@@ -40,8 +40,6 @@ BY = {
 # What northstar does not read, and the words with which it says so.
 REFUSED = {
     "py.added": "a data file without field ids",
-    # Taken out of this list, the table is read and merged into like every other.
-    "py.nested": "nested",
 }
 
 

@@ -26,8 +26,6 @@ BY = {
 REFUSED = {
     "theirs.vectors": "format version v3",
     "theirs.third": "format version v3",
-    # Taken out of this list, the table is read and merged into like every other.
-    "theirs.nested": "nested",
 }
 
 

@@ -1,6 +1,6 @@
 //! Changes of a table's metadata that bring no files: properties, refs, schema, specs, expiry.
 
-use iceberg::spec::{TableMetadata, TableMetadataBuilder};
+use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
 
 use super::publish::Published;
 use super::retry::Backoff;
@@ -42,7 +42,8 @@ impl Lake {
     /// commit came first, so it must look at the head and not at what was read before.
     ///
     /// # Errors
-    /// Those of `change`; `Conflict` if other writers keep coming first; `InvalidInput` for a clock
+    /// Those of `change`; `Unsupported` for a table of another format version than 2, unless the change
+    /// upgrades it; `Conflict` if other writers keep coming first; `InvalidInput` for a clock
     /// far behind the table; storage errors. In each of them nothing has changed.
     pub async fn alter(
         &self,
@@ -51,7 +52,6 @@ impl Lake {
         + Send
         + Sync,
     ) -> Result<Altered> {
-        table.check_writable()?;
         let properties = WriteProperties::read(table.metadata().properties())?;
         let mut backoff = Backoff::new(&properties, self.ids.as_ref());
         loop {
@@ -97,6 +97,10 @@ impl Lake {
             return Ok(Some(Altered::Unchanged));
         };
         let next: TableMetadata = builder.build().map_err(|error| unfit(head, error))?.metadata;
+        // A change may be the one that makes the table writable.
+        if next.format_version() != FormatVersion::V2 {
+            head.check_writable()?;
+        }
         let next = dated(next, head.metadata().history(), next_ms(self, head)?)?;
         let staged = stage_metadata(self, head, next, None, Attempt::default(), Vec::new()).await?;
         Ok(match self.publish(head, staged).await? {

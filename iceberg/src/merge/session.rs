@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::scan::ManifestCache;
 use crate::sql::{LakeTables, SqlOptions, SqlSession};
 use crate::write::WriteOptions;
-use crate::{Lake, Result, TableName};
+use crate::{Error, ErrorKind, Lake, Result, TableName};
 
 /// How statements that change rows use the machine.
 #[derive(Debug, Clone)]
@@ -120,17 +120,29 @@ impl LakeSession {
     /// rows. For one that defines: `InvalidInput`, `AlreadyExists`, `NotFound` and `Unsupported`, with
     /// the reason; else as [`Lake::alter`].
     pub async fn execute(&self, sql: &str) -> Result<Executed> {
+        self.execute_on(sql, None).await
+    }
+
+    /// Runs one statement, on a branch if one is named: its target is read from the branch and changed
+    /// there; other tables are read from `main`.
+    ///
+    /// # Errors
+    /// As [`LakeSession::execute`]; `InvalidInput` for a branch with a statement that changes no rows.
+    pub async fn execute_on(&self, sql: &str, branch: Option<&str>) -> Result<Executed> {
         if let Some((definition, query)) = self.sql.definition(sql)? {
+            check_changes(false, branch)?;
             return Box::pin(self.define(definition, query)).await;
         }
         let statement = self.sql.parse(sql)?.statement;
         let changes = RowStatement::read(&statement)?.is_some()
             || InsertStatement::read(&statement)?.is_some()
             || truncated(&statement)?.is_some();
+        check_changes(changes, branch)?;
         if !changes {
             return Ok(Executed::Rows(Box::new(self.sql.query(sql).await?)));
         }
-        let commit = StatementCommit::default();
+        let branch = branch.map(str::to_string);
+        let commit = StatementCommit { branch, ..StatementCommit::default() };
         Ok(Executed::Changed(self.change(sql, HashMap::new(), commit).await?))
     }
 
@@ -168,5 +180,19 @@ impl LakeSession {
             return Box::pin(insert::truncate(self, &target, to)).await;
         }
         Box::pin(run::change(self, parsed, given, to)).await
+    }
+}
+
+/// Refuses a branch where it would be silently left out.
+fn check_changes(changes: bool, branch: Option<&str>) -> Result<()> {
+    match branch {
+        Some(branch) if !changes => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "a branch is named for statements that change rows; to read it, write \
+                 `t VERSION AS OF '{branch}'`"
+            ),
+        )),
+        _ => Ok(()),
     }
 }

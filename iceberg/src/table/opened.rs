@@ -126,10 +126,17 @@ impl LakeTable {
         if version == iceberg::spec::FormatVersion::V2 {
             return Ok(());
         }
+        let upgrade = match version {
+            iceberg::spec::FormatVersion::V1 => {
+                "; ALTER TABLE … SET TBLPROPERTIES ('format-version' = '2') upgrades it"
+            }
+            _ => "",
+        };
         Err(Error::new(
             ErrorKind::Unsupported,
             format!(
-                "tables of format version {version} are read, not written; this needs version 2"
+                "tables of format version {version} are read, not written; this needs version \
+                 2{upgrade}"
             ),
         )
         .with_context("table", &self.name))

@@ -45,8 +45,8 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::History { table, key_from, key_column } => {
             history::run(global, table, key_from, key_column, printer).await
         }
-        Command::Sql { query } => sql::run(global, query, printer).await,
-        Command::Shell => shell::run(global, printer).await,
+        Command::Sql { query, branch } => sql::run(global, query, branch.as_deref(), printer).await,
+        Command::Shell { branch } => shell::run(global, branch.as_deref(), printer).await,
         Command::Snapshots { table } => snapshots::run(global, table, printer).await,
         Command::Maintain(job) => maintain::run(global, job, printer).await,
         Command::Tag(tag) => tag::run(global, tag, printer).await,

@@ -19,7 +19,7 @@ const HELP: &str = r"End a query with `;`. Ctrl-C drops the line, Ctrl-D leaves.
   \h         this help
   \q         leave";
 
-pub(crate) async fn run(global: &Global, printer: &Printer) -> Result<Done> {
+pub(crate) async fn run(global: &Global, branch: Option<&str>, printer: &Printer) -> Result<Done> {
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
     let session = warehouse.changing_session("shell")?;
     let failed = |error: ReadlineError| {
@@ -60,7 +60,7 @@ pub(crate) async fn run(global: &Global, printer: &Printer) -> Result<Done> {
                 if let Err(error) = editor.add_history_entry(text.trim()) {
                     tracing::debug!(%error, "the query was not added to the history");
                 }
-                sql::execute(&session, text.trim().trim_end_matches(';'), printer).await
+                sql::execute(&session, text.trim().trim_end_matches(';'), branch, printer).await
             }
         };
         if let Err(error) = outcome {

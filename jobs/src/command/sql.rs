@@ -13,7 +13,12 @@ use crate::exit::Done;
 use crate::printer::Printer;
 use crate::warehouse::Warehouse;
 
-pub(crate) async fn run(global: &Global, query: &str, printer: &Printer) -> Result<Done> {
+pub(crate) async fn run(
+    global: &Global,
+    query: &str,
+    branch: Option<&str>,
+    printer: &Printer,
+) -> Result<Done> {
     let mut text = query.to_string();
     if query == "-" {
         text.clear();
@@ -22,13 +27,18 @@ pub(crate) async fn run(global: &Global, query: &str, printer: &Printer) -> Resu
             .map_err(|error| Error::io(error, "read the query", "standard input"))?;
     }
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
-    execute(&warehouse.changing_session("sql")?, &text, printer).await?;
+    execute(&warehouse.changing_session("sql")?, &text, branch, printer).await?;
     Ok(Done::Well)
 }
 
 /// Runs a statement and prints its rows, or what it changed or defined.
-pub(crate) async fn execute(session: &LakeSession, query: &str, printer: &Printer) -> Result<()> {
-    let frame = match session.execute(query).await? {
+pub(crate) async fn execute(
+    session: &LakeSession,
+    query: &str,
+    branch: Option<&str>,
+    printer: &Printer,
+) -> Result<()> {
+    let frame = match session.execute_on(query, branch).await? {
         Executed::Rows(frame) => frame,
         Executed::Changed(report) => return changed(&report, printer),
         Executed::Defined(defined) => {

@@ -146,3 +146,23 @@ fn a_branch_is_listed_and_set_forward_and_a_snapshot_is_picked() {
     program.run(&["load", "csv", "--from", "more", "--into", "bronze"]).succeeds();
     assert_eq!(program.sql("csv", COUNT), "n\n4\n");
 }
+
+#[test]
+fn p1_a_change_is_written_to_a_branch_audited_and_published() {
+    let (program, _) = two_loads();
+    program.run(&["branch", "create", "bronze.visit", "audit"]).succeeds();
+    let on_branch = |sql: &str| program.run(&["sql", "--branch", "audit", sql]);
+    on_branch("DELETE FROM bronze.visit WHERE site = 'east'").succeeds();
+    on_branch("UPDATE bronze.visit SET note = 'seen'").succeeds();
+    let audited = format!("{COUNT} VERSION AS OF 'audit' WHERE note = 'seen'");
+    let after = program.sql("csv", &audited);
+    assert_ne!(after, "n\n4\n");
+    assert_eq!(program.sql("csv", COUNT), "n\n4\n", "main is as it was");
+    assert_eq!(program.sql("csv", &format!("{COUNT} WHERE note = 'seen'")), "n\n0\n");
+    program.run(&["branch", "fast-forward", "bronze.visit", "audit"]).succeeds();
+    assert_eq!(program.sql("csv", COUNT), after);
+    // Where a branch would be left out in silence, it is refused.
+    on_branch(COUNT).fails(1, &["VERSION AS OF 'audit'"]);
+    on_branch("CREATE TABLE bronze.x (id INT)").fails(1, &["statements that change rows"]);
+    program.run(&["sql", "--branch", "none", "DELETE FROM bronze.visit"]).fails(1, &["none"]);
+}

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use iceberg::spec::TableMetadataBuilder;
+use iceberg::spec::{FormatVersion, TableMetadataBuilder};
 
 use super::columns::{self, ColumnChange};
 use super::fields::{self, FieldChange};
 use super::settings;
 use crate::commit::Altered;
 use crate::{Error, ErrorKind, Lake, LakeTable, Result};
+
+/// What Iceberg's engines call the version of a table's format among its properties.
+const FORMAT_VERSION: &str = "format-version";
 
 /// A change of a table's definition. All of it is made, or nothing.
 #[derive(Debug, Clone)]
@@ -17,7 +20,7 @@ pub enum TableChange {
     Columns(Vec<ColumnChange>),
     /// Of the partition spec: files that are there keep theirs.
     PartitionFields(Vec<FieldChange>),
-    /// Properties that are set.
+    /// Properties that are set. `format-version` is none in truth: `2` upgrades a table of version 1.
     SetProperties(BTreeMap<String, String>),
     /// Properties that go.
     UnsetProperties(Vec<String>),
@@ -59,18 +62,26 @@ impl TableChange {
                 Some(spec) => builder.add_default_partition_spec(spec),
             },
             Self::SetProperties(wanted) => {
+                let mut wanted = wanted.clone();
+                let upgrades = match wanted.remove(FORMAT_VERSION) {
+                    Some(version) => settings::upgrades(metadata, &version)?,
+                    None => false,
+                };
                 let set: HashMap<String, String> = wanted
                     .iter()
                     .filter(|(key, value)| properties.get(*key) != Some(value))
                     .map(|(key, value)| (key.clone(), value.clone()))
                     .collect();
                 let mut all = properties.clone();
-                all.extend(wanted.clone());
+                all.extend(wanted);
                 settings::check(&all, metadata.current_schema())?;
-                if set.is_empty() {
-                    return Ok(None);
+                match (set.is_empty(), upgrades) {
+                    (true, false) => return Ok(None),
+                    (_, false) => builder.set_properties(set),
+                    (_, true) => builder
+                        .upgrade_format_version(FormatVersion::V2)
+                        .and_then(|builder| builder.set_properties(set)),
                 }
-                builder.set_properties(set)
             }
             Self::UnsetProperties(keys) => {
                 let gone: Vec<String> =

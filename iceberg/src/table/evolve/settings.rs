@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use iceberg::spec::{Schema, TableProperties};
+use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableProperties};
 
 use super::columns::{check_nested_names, check_new_name};
 use super::refused;
@@ -13,7 +13,7 @@ use super::siblings::is_within;
 use crate::commit::summary::MAX_VALUE_BYTES;
 use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
 use crate::table::{IsolationLevel, RowLevelMode, TableDefinition, WriteProperties};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The properties whose values are lists of columns.
 const LISTS: [&str; 2] = [KEY, PHI_DIRECT];
@@ -62,6 +62,21 @@ pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Re
         IsolationLevel::read(properties, verb)?;
     }
     WriteProperties::read(properties).map(drop)
+}
+
+/// Whether a table gets another format version, of those that are written.
+///
+/// # Errors
+/// `Unsupported` for another version than 2, and for a table that is past it.
+pub(super) fn upgrades(metadata: &TableMetadata, version: &str) -> Result<bool> {
+    match (metadata.format_version(), version) {
+        (FormatVersion::V1, "2") => Ok(true),
+        (FormatVersion::V2, "2") => Ok(false),
+        (now, _) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the table is of format version {now}, and tables are upgraded to 2 alone"),
+        )),
+    }
 }
 
 /// Refuses a table that cannot be defined so, where [`TableDefinition`] itself does not.
