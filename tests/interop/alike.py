@@ -37,14 +37,6 @@ class Alike:
             self.at(table, f"{when}, snapshot {number}", number, dict(known))
         return count
 
-    def others(self, table, when, known=()):
-        """Compares what the other engines read of a table that northstar refuses with the last one's."""
-        *rest, first = self.readers
-        names = [field.name for field in table.schema().fields]
-        wanted = first.rows(table)
-        for reader in rest:
-            self.hold(reader, table, None, names, wanted, when, dict(known))
-
     def at(self, table, when, snapshot_id, known):
         names = [field.name for field in schema_at(table, snapshot_id).fields]
         wanted = self.ours.rows(table, snapshot_id)
