@@ -11,6 +11,7 @@ use northstar_catalog::faulty::{Fault, FaultyCatalog, PointerFault};
 use northstar_catalog::{ErrorKind, Retry, Swap};
 use northstar_iceberg::observer::{Observer, Silent};
 use northstar_iceberg::{Lake, storage};
+use tokio::task::JoinSet;
 
 use super::actions::{Action, Bed, Removes, Trial, actions, bed};
 use super::files::ending;
@@ -21,18 +22,19 @@ pub(crate) type Testing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tests the actions that move the pointer, on so many tables at a time.
 pub(crate) async fn for_each_swap(tables: usize, test: fn(Arc<Bed>, Action) -> Testing) {
-    let workers = (0..tables).map(|worker| {
+    let mut workers = JoinSet::new();
+    for worker in 0..tables {
         let swaps = actions().into_iter().filter(|action| action.swaps > 0);
         let own: Vec<Action> = swaps.skip(worker).step_by(tables).collect();
-        tokio::spawn(async move {
+        workers.spawn(async move {
             let bed = Arc::new(Bed::new().await);
             for action in own {
                 test(Arc::clone(&bed), action).await;
             }
-        })
-    });
-    for worker in workers.collect::<Vec<_>>() {
-        worker.await.expect("the tests of some actions");
+        });
+    }
+    while let Some(worker) = workers.join_next().await {
+        worker.expect("the tests of some actions");
     }
 }
 

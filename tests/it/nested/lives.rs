@@ -40,8 +40,8 @@ impl Life {
         let mut random = Random::new(seed);
         let columns: Vec<String> =
             (0..=random.below(2)).map(|at| format!("c{at} {}", type_sql(&mut random, 3))).collect();
-        let partition = if seed % 3 == 0 { "PARTITIONED BY (bucket(3, id))" } else { "" };
-        let mode = if seed % 2 == 0 { "merge-on-read" } else { "copy-on-write" };
+        let partition = if seed.is_multiple_of(3) { "PARTITIONED BY (bucket(3, id))" } else { "" };
+        let mode = if seed.is_multiple_of(2) { "merge-on-read" } else { "copy-on-write" };
         let mut life = Self {
             lab,
             session,

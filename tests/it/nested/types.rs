@@ -23,35 +23,16 @@ use super::statements::{define, run};
 
 const ROWS: usize = 6;
 
+/// A column: its name, its type, and a value for each row.
+type Column = (&'static str, PrimitiveType, ArrayRef);
+
 /// Rows of the columns `id`, then one of each type that SQL has no name for or that has extremes.
-fn extremes() -> Vec<(&'static str, PrimitiveType, ArrayRef)> {
+fn extremes() -> Vec<Column> {
+    [numbers(), decimals(), times(), texts()].concat()
+}
+
+fn numbers() -> Vec<Column> {
     use PrimitiveType as P;
-    let most = 10_i128.pow(38) - 1;
-    let decimals = |values: [Option<i128>; ROWS], digits, scale| -> ArrayRef {
-        let values = Decimal128Array::from(values.to_vec());
-        Arc::new(values.with_precision_and_scale(digits, scale).unwrap())
-    };
-    // The first microsecond of the year 1, and the last of 9999.
-    let (first, last) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
-    let times = || {
-        TimestampMicrosecondArray::from(vec![
-            Some(first),
-            Some(last),
-            Some(0),
-            Some(-1),
-            Some(1),
-            None,
-        ])
-    };
-    let bytes = |width: usize| -> ArrayRef {
-        let rows: Vec<Option<Vec<u8>>> = (0..ROWS)
-            .map(|row| (row < 5).then(|| (0..width).map(|at| (row * 60 + at) as u8).collect()))
-            .collect();
-        let width = i32::try_from(width).unwrap();
-        Arc::new(
-            FixedSizeBinaryArray::try_from_sparse_iter_with_size(rows.into_iter(), width).unwrap(),
-        )
-    };
     let nan = f64::from_bits(0x7ff8_0000_0000_0001);
     vec![
         ("id", P::Long, Arc::new(Int64Array::from_iter_values(0..ROWS as i64))),
@@ -96,6 +77,17 @@ fn extremes() -> Vec<(&'static str, PrimitiveType, ArrayRef)> {
                 None,
             ])),
         ),
+    ]
+}
+
+fn decimals() -> Vec<Column> {
+    use PrimitiveType as P;
+    let most = 10_i128.pow(38) - 1;
+    let decimals = |values: [Option<i128>; ROWS], digits, scale| -> ArrayRef {
+        let values = Decimal128Array::from(values.to_vec());
+        Arc::new(values.with_precision_and_scale(digits, scale).unwrap())
+    };
+    vec![
         (
             "m38",
             P::Decimal { precision: 38, scale: 10 },
@@ -115,6 +107,24 @@ fn extremes() -> Vec<(&'static str, PrimitiveType, ArrayRef)> {
                 0,
             ),
         ),
+    ]
+}
+
+fn times() -> Vec<Column> {
+    use PrimitiveType as P;
+    // The first microsecond of the year 1, and the last of 9999.
+    let (first, last) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+    let times = || {
+        TimestampMicrosecondArray::from(vec![
+            Some(first),
+            Some(last),
+            Some(0),
+            Some(-1),
+            Some(1),
+            None,
+        ])
+    };
+    vec![
         (
             "day",
             P::Date,
@@ -141,6 +151,21 @@ fn extremes() -> Vec<(&'static str, PrimitiveType, ArrayRef)> {
         ),
         ("at", P::Timestamp, Arc::new(times())),
         ("at_utc", P::Timestamptz, Arc::new(times().with_timezone(UTC))),
+    ]
+}
+
+fn texts() -> Vec<Column> {
+    use PrimitiveType as P;
+    let bytes = |width: usize| -> ArrayRef {
+        let rows: Vec<Option<Vec<u8>>> = (0..ROWS)
+            .map(|row| (row < 5).then(|| (0..width).map(|at| (row * 60 + at) as u8).collect()))
+            .collect();
+        let width = i32::try_from(width).unwrap();
+        Arc::new(
+            FixedSizeBinaryArray::try_from_sparse_iter_with_size(rows.into_iter(), width).unwrap(),
+        )
+    };
+    vec![
         (
             "word",
             P::String,
