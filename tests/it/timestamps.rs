@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Days, Utc};
 use datafusion::physical_plan::ExecutionPlan;
 use northstar_iceberg::ErrorKind;
 use northstar_iceberg::merge::{Executed, LakeSession};
@@ -278,6 +278,43 @@ async fn b1_a_sentinel_leaves_all_other_files_out() {
     ] {
         let (found, pruned) = session.ids(condition).await;
         assert!(pruned && !found.is_empty(), "{condition}: {found:?}");
+    }
+}
+
+/// What `date_trunc` gives, by the calendar.
+fn truncated(granularity: &str, at: i64) -> i64 {
+    let day = DateTime::from_timestamp_micros(at).expect("a time").date_naive();
+    let first = match granularity {
+        "hour" => return at.div_euclid(DAY_US / 24) * (DAY_US / 24),
+        "day" => Some(day),
+        "week" => day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into())),
+        "month" => day.with_day(1),
+        _ => day.with_day(1).and_then(|day| day.with_month(1)),
+    };
+    let midnight = first.expect("a day").and_hms_opt(0, 0, 0).expect("midnight");
+    midnight.and_utc().timestamp_micros()
+}
+
+#[tokio::test]
+async fn truncated_times_are_those_of_the_calendar_in_all_years() {
+    let lab = Lab::new().await;
+    let session = session(&lab);
+    let moments = table(&session).await;
+    for column in ["at", "at_utc"] {
+        for granularity in ["hour", "day", "week", "month", "year"] {
+            for (id, at) in moments.iter().enumerate() {
+                // The column's values one by one, and beside them all those that fall together.
+                let cut = truncated(granularity, *at);
+                let value = format!("CAST(date_trunc('{granularity}', {column}) AS BIGINT)");
+                let (found, _) = session.ids(&format!("id = {id} AND {value} = {cut}")).await;
+                assert_eq!(found, [i64::try_from(id).expect("small")], "{granularity} {column}");
+            }
+            let first = truncated(granularity, micros(EDGES[7]));
+            let wanted = expected(&moments, |at| truncated(granularity, at) == first);
+            let text = text(first);
+            let condition = format!("date_trunc('{granularity}', {column}) = '{text}'");
+            assert_eq!(session.ids(&condition).await.0, wanted, "{condition}");
+        }
     }
 }
 

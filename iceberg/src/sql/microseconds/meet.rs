@@ -12,10 +12,10 @@ use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Subquery};
 
 use super::exact::compared;
-use super::functions;
 use super::kinds::{
     has_nanoseconds, is_coarser, is_nanoseconds, is_text_or_date, meeting, without_nanoseconds,
 };
+use super::{calendar, functions};
 
 /// The expression with its own operands settled; what is in them was settled before. An expression
 /// that has no type is left for DataFusion to refuse.
@@ -202,6 +202,14 @@ fn scalar_function(mut function: ScalarFunction, schema: &DFSchema) -> Result<Tr
     }
     let kinds = function.args.iter().map(|value| value.get_type(schema));
     let kinds = kinds.collect::<Result<Vec<DataType>>>();
+    let in_all_years = kinds.as_ref().ok().and_then(|kinds| match name.as_str() {
+        "date_trunc" => calendar::truncated(&function, kinds),
+        "date_bin" => calendar::binned(&function, kinds),
+        _ => None,
+    });
+    if let Some(made) = in_all_years {
+        return Ok(Transformed::yes(made));
+    }
     let made = Expr::ScalarFunction(function);
     let (Ok(kinds), Ok(kind)) = (kinds, made.get_type(schema)) else {
         return Ok(Transformed::new_transformed(made, changed));

@@ -8,12 +8,14 @@
 //! - A text or a date that is compared or mixed with timestamps becomes microseconds, as it would if it
 //!   were stored in such a column: further digits of a text are cut off.
 //! - A function that would make nanoseconds of what has none gives microseconds (`functions`).
+//! - `date_trunc` and `date_bin` count in microseconds (`calendar`).
 //! - What still is nanoseconds (`arrow_cast`, rows from outside) is compared with coarser timestamps
 //!   without loss, in microseconds (`exact`).
 //!
 //! It is done with the plan as SQL gives it, so that all that is built upon it, such as a MERGE or the
 //! columns of `CREATE TABLE AS`, sees the same types.
 
+mod calendar;
 mod exact;
 mod functions;
 mod kinds;
