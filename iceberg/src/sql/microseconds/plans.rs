@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::{NamePreserver, coerce_plan_expr_for_schema};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, Join, LogicalPlan, Subquery, Union, Values};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Join, LogicalPlan, Subquery, Union, Values, lit,
+};
 
 use super::kinds::{has_nanoseconds, is_text_or_date, meeting};
 use super::meet::settled;
@@ -151,17 +153,31 @@ fn alike(union: Union) -> Result<LogicalPlan> {
 /// Rows that are written down: their casts were settled, and the types of the columns are what they
 /// give.
 fn retyped(values: Values) -> LogicalPlan {
-    let Values { schema, values } = values;
+    let Values { schema, mut values } = values;
     let none = DFSchema::empty();
-    let given = |at: usize, kind: &DataType| {
-        let kinds = values.iter().map(|row| row.get(at)?.get_type(&none).ok());
-        let kinds: Vec<DataType> =
-            kinds.collect::<Option<Vec<_>>>()?.into_iter().filter(|kind| !kind.is_null()).collect();
-        let first = kinds.first().filter(|first| kinds.iter().all(|kind| kind == *first))?;
-        (has_nanoseconds(kind) && first != kind).then(|| first.clone())
-    };
-    let schema = with_kinds(&schema, given).map_or_else(|_| Arc::clone(&schema), Arc::new);
-    LogicalPlan::Values(Values { schema, values })
+    let mut kinds = vec![None; schema.fields().len()];
+    for (at, field) in schema.fields().iter().enumerate() {
+        let given = values.iter().filter_map(|row| row.get(at)).filter(|value| !is_null(value));
+        let given = given.map(|value| value.get_type(&none).ok()).collect::<Option<Vec<_>>>();
+        kinds[at] = given.and_then(|given| {
+            let first = given.first().filter(|first| given.iter().all(|kind| kind == *first))?;
+            let changed = has_nanoseconds(field.data_type()) && first != field.data_type();
+            changed.then(|| first.clone())
+        });
+    }
+    for (value, kind) in values.iter_mut().flat_map(|row| row.iter_mut().zip(&kinds)) {
+        if let Some(null) = kind.as_ref().and_then(|kind| ScalarValue::try_new_null(kind).ok())
+            && is_null(value)
+        {
+            *value = lit(null);
+        }
+    }
+    let retyped = with_kinds(&schema, |at, _| kinds[at].clone());
+    LogicalPlan::Values(Values { schema: retyped.map_or(schema, Arc::new), values })
+}
+
+fn is_null(value: &Expr) -> bool {
+    matches!(value, Expr::Literal(value, _) if value.is_null())
 }
 
 /// The schema with other types for the columns that `wanted` has one for.
