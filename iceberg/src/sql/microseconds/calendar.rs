@@ -1,4 +1,4 @@
-//! `date_trunc` and `date_bin` in all years: DataFusion counts nanoseconds in them.
+//! `date_trunc`, `date_bin` and time that passed, in all years: DataFusion counts nanoseconds in them.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -53,6 +53,25 @@ pub(super) fn binned(call: &ScalarFunction, kinds: &[DataType]) -> Option<Expr> 
     let length = days.checked_add(stride.nanoseconds / 1000).filter(|length| *length > 0)?;
     let past = modulo(binary_expr(number(time), Operator::Minus, origin), length);
     Some(binary_expr(time.clone(), Operator::Minus, duration(past)))
+}
+
+/// An interval that is written down, without months, as the time that passed between two timestamps.
+/// DataFusion compares the two by months, then days, then the rest: two days passed would be less than
+/// `INTERVAL '1 day'`.
+pub(super) fn elapsed(interval: &Expr, beside: &DataType) -> Option<Expr> {
+    let (
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _),
+        DataType::Duration(unit),
+    ) = (interval, beside)
+    else {
+        return None;
+    };
+    if interval.months != 0 || *unit != TimeUnit::Microsecond || interval.nanoseconds % 1000 != 0 {
+        return None;
+    }
+    let days = i64::from(interval.days).checked_mul(DAY_US)?;
+    let micros = days.checked_add(interval.nanoseconds / 1000)?;
+    Some(lit(ScalarValue::DurationMicrosecond(Some(micros))))
 }
 
 fn number(time: &Expr) -> Expr {

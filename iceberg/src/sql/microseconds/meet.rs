@@ -100,7 +100,14 @@ fn binary_expr(mut binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<
         if let Some(comparison) = compared(sides.0, binary.op, sides.1)? {
             return Ok(Transformed::yes(comparison));
         }
-        let changed = unify([binary.left.as_mut(), binary.right.as_mut()], schema)?;
+        let lengths =
+            (calendar::elapsed(&binary.left, &right), calendar::elapsed(&binary.right, &left));
+        let mut changed = true;
+        match lengths {
+            (Some(length), _) => *binary.left = length,
+            (_, Some(length)) => *binary.right = length,
+            _ => changed = unify([binary.left.as_mut(), binary.right.as_mut()], schema)?,
+        }
         return Ok(Transformed::new_transformed(Expr::BinaryExpr(binary), changed));
     }
     // A text beside `-` is an interval; a date is a date.
@@ -125,7 +132,8 @@ fn binary_expr(mut binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<
 
 fn between_expr(mut between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Between { expr, negated, low, high } = &mut between;
-    if mixed([expr.as_ref(), low, high], schema) {
+    let lengths = matches!(expr.get_type(schema), Ok(DataType::Duration(_)));
+    if lengths || mixed([expr.as_ref(), low, high], schema) {
         let within = settled(expr.as_ref().clone().gt_eq(low.as_ref().clone()), schema)?.data;
         let not_after = settled(expr.as_ref().clone().lt_eq(high.as_ref().clone()), schema)?.data;
         let both = within.and(not_after);
