@@ -37,9 +37,9 @@ def literal(kind, value):
 
 
 def in_northstar(kind, value):
-    if kind == "TIMESTAMP":
-        # Any other form goes by way of nanoseconds, which end in 2262, and is refused beyond.
-        return f"arrow_cast('{shown(value)}', 'Timestamp(µs)')"
+    # Two of the forms that people write: a text alone, and a text with its type.
+    if kind == "TIMESTAMP" and value.second % 2 == 0:
+        return f"'{shown(value)}'"
     return literal(kind, value)
 
 
@@ -217,9 +217,7 @@ def stored(cell):
     column, value = cell
     if value is None or column == "id":
         return "NULL" if value is None else str(value)
-    # A text takes the column's microseconds.
-    kind = nasty.COLUMNS[column][0]
-    return f"'{shown(value)}'" if kind == "TIMESTAMP" else literal(kind, value)
+    return literal(nasty.COLUMNS[column][0], value)
 
 
 def row_groups(table):

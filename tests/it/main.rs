@@ -30,4 +30,5 @@ mod scale;
 mod slt;
 mod table_life;
 mod time_travel;
+mod timestamps;
 mod writes;

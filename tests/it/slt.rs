@@ -325,6 +325,11 @@ async fn insert() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn timestamps() {
+    changing("timestamps.slt").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn insert_overwrite() {
     changing("insert_overwrite.slt").await;
 }

@@ -22,6 +22,7 @@
 //! | `planner` | plans a versioned table, and refuses what DataFusion would drop |
 //! | `catalog` | the tables of one statement as DataFusion catalogs |
 //! | `lake_tables` | [`LakeTables`]: the tables of a lake as such a source
+//! | `microseconds` | timestamps in microseconds, whatever they meet |
 //! | `zeros` | 0.0 and -0.0 as one number in `IN` lists |
 //! | `error` | DataFusion's errors as Northstar's |
 
@@ -32,6 +33,7 @@ mod dialect;
 mod error;
 mod lake_tables;
 mod lookup;
+mod microseconds;
 mod moment;
 mod options;
 mod parse;

@@ -18,6 +18,7 @@ use northstar_catalog::{Error, ErrorKind, Result, TableName};
 use super::catalog::StatementCatalogs;
 use super::define::Definition;
 use super::lookup::Missing;
+use super::microseconds::{self, SqlTypes, in_microseconds};
 use super::options::{SqlOptions, config};
 use super::parse::{Parsed, definition, parse};
 use super::planner::VersionPlanner;
@@ -80,7 +81,9 @@ impl SqlSession {
             .with_relation_planners(vec![planner])
             .with_analyzer_rule(Arc::new(BothZeros))
             .build();
-        Self { context: SessionContext::new_with_state(state), source }
+        let context = SessionContext::new_with_state(state);
+        microseconds::register(&context);
+        Self { context, source }
     }
 
     /// DataFusion's context, to register functions or run plans with. It knows no tables: they are
@@ -146,7 +149,7 @@ impl SqlSession {
         let mut prepared = self.prepare(parsed, HashMap::new()).await?;
         let statement = prepared.statement.clone();
         let state = prepared.state();
-        match state.statement_to_plan(statement).await {
+        match state.statement_to_plan(statement).await.and_then(in_microseconds) {
             Ok(plan) => {
                 prepared.planner.check_all_used()?;
                 Ok(Planned { state, plan })
@@ -164,7 +167,7 @@ impl SqlSession {
     ) -> Result<Prepared> {
         let Parsed { mut statement, clauses: at_least } = parsed;
         let source = self.source.as_ref();
-        let mut base = self.context.state();
+        let mut base = SqlTypes::installed(self.context.state());
         base.mark_start_execution();
         let clauses = clause::number(&mut statement, &base)?;
         if clauses.len() < at_least {
@@ -229,7 +232,7 @@ impl Prepared {
     /// As [`SqlSession::query`].
     pub(crate) async fn plan(&mut self, query: Query) -> Result<LogicalPlan> {
         let statement = Statement::Statement(Box::new(Ast::Query(Box::new(query))));
-        let plan = self.state().statement_to_plan(statement).await;
+        let plan = self.state().statement_to_plan(statement).await.and_then(in_microseconds);
         plan.map_err(|error| self.missing.explain(from_datafusion(error)))
     }
 

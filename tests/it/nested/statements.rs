@@ -37,7 +37,7 @@ fn values(from: i64, to: i64) -> String {
          CASE WHEN value % 5 > 0 THEN named_struct('s', 's' || value, 'n', value, 'deep', \
               named_struct('x', [value * 0.5, CAST('NaN' AS DOUBLE), -0.0])) END AS a, \
          CASE WHEN value % 5 > 0 THEN [NULL, 't' || value] END AS tags, \
-         CASE WHEN value % 5 > 0 THEN map(['k' || value], [named_struct('at', arrow_cast('0001-01-01', 'Timestamp(Microsecond, None)'))]) \
+         CASE WHEN value % 5 > 0 THEN map(['k' || value], [named_struct('at', TIMESTAMP '0001-01-01 00:00:00')]) \
          END AS m FROM generate_series({from}, {to}) AS g(value)"
     )
 }
@@ -46,7 +46,7 @@ const MERGE: &str = "MERGE INTO ns.t AS t USING ns.s AS s ON t.id = s.id \
     WHEN MATCHED AND s.id % 7 = 0 THEN DELETE \
     WHEN MATCHED AND s.id % 2 = 0 THEN UPDATE SET a = named_struct('s', upper(s.a.s), 'n', t.a.n + 1, \
          'deep', s.a.deep), tags = NULL \
-    WHEN MATCHED THEN UPDATE SET a = s.a, m = map(['new'], [named_struct('at', arrow_cast('9999-12-31', 'Timestamp(Microsecond, None)'))]) \
+    WHEN MATCHED THEN UPDATE SET a = s.a, m = map(['new'], [named_struct('at', TIMESTAMP '9999-12-31 00:00:00')]) \
     WHEN NOT MATCHED THEN INSERT *";
 
 async fn tables(lab: &Lab, mode: &str) {

@@ -50,7 +50,7 @@ async fn text_and_time_come_in_the_types_of_tables() {
     let sql = "SELECT arrow_typeof(version), arrow_typeof('a'), arrow_typeof(now()) \
                FROM lab VERSION AS OF 5 WHERE id = 1";
     let (_, rows) = run(sql).await.unwrap();
-    assert_eq!(rows, ["Utf8|Utf8|Timestamp(ns, \"+00:00\")"]);
+    assert_eq!(rows, ["Utf8|Utf8|Timestamp(µs, \"+00:00\")"]);
 }
 
 #[tokio::test]
