@@ -1,5 +1,7 @@
 //! `date_trunc`, `date_bin` and time that passed, in all years: DataFusion counts nanoseconds in them.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -27,7 +29,7 @@ pub(super) fn truncated(call: &ScalarFunction, kinds: &[DataType]) -> Option<Exp
     let cycles = binary_expr(since.clone(), Operator::Minus, modulo(since, CYCLE_US));
     let cycles = duration(cycles);
     let near = binary_expr(time.clone(), Operator::Minus, cycles.clone());
-    let cut = ScalarFunction::new_udf(call.func.clone(), vec![granularity.clone(), near]);
+    let cut = ScalarFunction::new_udf(Arc::clone(&call.func), vec![granularity.clone(), near]);
     Some(binary_expr(Expr::ScalarFunction(cut), Operator::Plus, cycles))
 }
 
