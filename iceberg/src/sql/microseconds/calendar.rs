@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{BinaryExpr, ScalarFunction};
 use datafusion::logical_expr::expr_fn::cast;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
+
+use super::kinds::micros;
 
 const DAY_US: i64 = 86_400_000_000;
 /// 400 years of the Gregorian calendar, which are whole weeks too: then it repeats itself.
@@ -74,6 +76,27 @@ pub(super) fn elapsed(interval: &Expr, beside: &DataType) -> Option<Expr> {
     let days = i64::from(interval.days).checked_mul(DAY_US)?;
     let micros = days.checked_add(interval.nanoseconds / 1000)?;
     Some(lit(ScalarValue::DurationMicrosecond(Some(micros))))
+}
+
+/// A date and a time of day, added or taken away, in either order. DataFusion makes nanoseconds of them.
+pub(super) fn with_time_of_day(
+    binary: &BinaryExpr,
+    left: &DataType,
+    right: &DataType,
+) -> Option<Expr> {
+    let is_time = |kind: &DataType| matches!(kind, DataType::Time32(_) | DataType::Time64(_));
+    let (day, time) = match binary.op {
+        Operator::Plus if is_time(left) && *right == DataType::Date32 => {
+            (&binary.right, &binary.left)
+        }
+        Operator::Plus | Operator::Minus if *left == DataType::Date32 && is_time(right) => {
+            (&binary.left, &binary.right)
+        }
+        _ => return None,
+    };
+    let time = cast(time.as_ref().clone(), DataType::Time64(TimeUnit::Microsecond));
+    let midnight = cast(day.as_ref().clone(), micros(None));
+    Some(binary_expr(midnight, binary.op, duration(number(&time))))
 }
 
 fn number(time: &Expr) -> Expr {

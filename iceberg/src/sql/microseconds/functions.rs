@@ -9,7 +9,7 @@ use super::kinds::{is_coarser, is_text, is_text_or_date};
 /// The first of the arguments that have one type with the result or with each other.
 pub(super) fn alike_from(function: &str) -> Option<usize> {
     match function {
-        "coalesce" | "nullif" | "greatest" | "least" | "nvl" => Some(0),
+        "coalesce" | "nullif" | "greatest" | "least" | "nvl" | "make_array" => Some(0),
         "nvl2" => Some(1),
         _ => None,
     }

@@ -118,16 +118,10 @@ fn binary_expr(mut binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<
     if binary.op == Operator::Minus && with_date {
         changed = unify([binary.left.as_mut(), binary.right.as_mut()], schema)?;
     }
-    let made = Expr::BinaryExpr(binary);
-    // A date and a time of day make nanoseconds.
-    match made.get_type(schema) {
-        Ok(kind)
-            if is_nanoseconds(&kind) && !has_nanoseconds(&left) && !has_nanoseconds(&right) =>
-        {
-            Ok(Transformed::yes(cast(made, without_nanoseconds(&kind))))
-        }
-        _ => Ok(Transformed::new_transformed(made, changed)),
+    if let Some(made) = calendar::with_time_of_day(&binary, &left, &right) {
+        return Ok(Transformed::yes(made));
     }
+    Ok(Transformed::new_transformed(Expr::BinaryExpr(binary), changed))
 }
 
 fn between_expr(mut between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::{NamePreserver, coerce_plan_expr_for_schema};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Join, LogicalPlan, Subquery, Union, Values, lit,
+    Expr, ExprSchemable, Join, LogicalPlan, RecursiveQuery, Subquery, Union, Values, lit,
 };
 
 use super::kinds::{has_nanoseconds, is_text_or_date, meeting};
@@ -39,6 +39,7 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         LogicalPlan::Join(join) => keys(join),
         LogicalPlan::Union(union) => alike(union),
         LogicalPlan::Values(values) => Ok(retyped(values)),
+        LogicalPlan::RecursiveQuery(query) => recursive(query),
         other => Ok(other),
     })?
     .map_data(LogicalPlan::recompute_schema)
@@ -53,9 +54,9 @@ fn with_outer(expr: Expr, outer: &DFSchema) -> Result<Expr> {
             exists.subquery = within(exists.subquery, outer)?;
             Expr::Exists(exists)
         }
-        Expr::InSubquery(mut within_) => {
-            within_.subquery = within(within_.subquery, outer)?;
-            Expr::InSubquery(within_)
+        Expr::InSubquery(mut in_query) => {
+            in_query.subquery = within(in_query.subquery, outer)?;
+            Expr::InSubquery(in_query)
         }
         Expr::SetComparison(mut comparison) => {
             comparison.subquery = within(comparison.subquery, outer)?;
@@ -148,6 +149,28 @@ fn alike(union: Union) -> Result<LogicalPlan> {
         meetings[at].clone().or_else(|| timestamp.filter(|_| unfounded).cloned())
     })?;
     Ok(LogicalPlan::Union(Union { inputs: settled, schema: Arc::new(kept) }))
+}
+
+/// The rows that a recursive query has so far are a table within it, whose types were settled before:
+/// both its terms keep to them.
+fn recursive(mut query: RecursiveQuery) -> Result<LogicalPlan> {
+    let mut columns = None;
+    query.recursive_term.apply_with_subqueries(|plan| {
+        if let LogicalPlan::TableScan(scan) = plan
+            && scan.table_name.table() == query.name
+        {
+            columns = Some(DFSchema::try_from(scan.source.schema().as_ref().clone())?);
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    let Some(columns) = columns else { return Ok(LogicalPlan::RecursiveQuery(query)) };
+    for term in [&mut query.static_term, &mut query.recursive_term] {
+        if term.schema().fields().len() == columns.fields().len() {
+            *term = Arc::new(coerce_plan_expr_for_schema(term.as_ref().clone(), &columns)?);
+        }
+    }
+    Ok(LogicalPlan::RecursiveQuery(query))
 }
 
 /// Rows that are written down: their casts were settled, and the types of the columns are what they
