@@ -67,7 +67,9 @@ const FORMS: [(&str, &str); 13] = [
     ("struct_.at", "'{}'"),
 ];
 
-const OPERATORS: [(&str, fn(&i64, &i64) -> bool); 6] = [
+type Holds = fn(&i64, &i64) -> bool;
+
+const OPERATORS: [(&str, Holds); 6] = [
     ("=", i64::eq),
     ("<>", i64::ne),
     ("<", i64::lt),
