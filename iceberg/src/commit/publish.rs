@@ -204,6 +204,10 @@ pub(crate) fn lasting_conflict(
     if table.metadata().uuid() != head.metadata().uuid() {
         return Some("the table was dropped and made again".to_string());
     }
+    // It would begin anew at another snapshot than the one that was planned on.
+    if table.head_of(branch).is_some() && head.head_of(branch).is_none() {
+        return Some(format!("branch `{branch}` was dropped"));
+    }
     let (key, expected) = request.expect.as_ref()?;
     (head.inherited_summary_on(branch, key) != expected.as_deref()).then(|| format!("{key} moved"))
 }
