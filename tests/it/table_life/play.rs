@@ -136,7 +136,9 @@ impl Play<'_> {
         rows: Vec<Row>,
         more: Option<More>,
     ) {
-        let made = self.new.pop_front().expect("a snapshot was to be made");
+        let made = self.new.pop_front().unwrap_or_else(|| {
+            panic!("a snapshot was to be made, and this was told: {:?}", self.told)
+        });
         let head = self.model.head(branch);
         assert_eq!(made.parent_snapshot_id(), head, "the parent of the new snapshot");
         let replaces = made.summary().operation == Operation::Replace;
