@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use iceberg::spec::{
-    DataFile, MAIN_BRANCH, Manifest, ManifestContentType, ManifestFile, ManifestStatus, Operation,
-    SnapshotRef,
+    DataFile, DataFileBuilder, MAIN_BRANCH, Manifest, ManifestContentType, ManifestFile,
+    ManifestStatus, Operation, SnapshotRef,
 };
 
 use super::rollback::ancestors;
 use crate::commit::summary::{ACTOR, COMMIT_ID, JOB, REASON, RUN_ID, VERSION};
 use crate::commit::{CommitRequest, FileChange, Outcome, RunContext, Validation};
 use crate::lake::damaged;
+use crate::scan::widened;
 use crate::travel::{AsOf, resolve};
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, Retry};
 
@@ -117,7 +118,7 @@ impl<'a> Pick<'a> {
                             .to_string(),
                     );
                 }
-                files.push(entry.data_file().clone());
+                files.push(as_of_now(table, entry.data_file())?);
             }
         }
         let before = |key: &str| {
@@ -205,4 +206,42 @@ async fn load(lake: &Lake, table: &LakeTable, file: &ManifestFile) -> Result<Man
     file.load_manifest(&lake.file_io())
         .await
         .map_err(|error| damaged("a manifest", &file.manifest_path, table.name(), error))
+}
+
+/// The file with its partition in the types of now: those of a column that was widened since are
+/// narrower, and a manifest takes no others.
+fn as_of_now(table: &LakeTable, file: &DataFile) -> Result<DataFile> {
+    let unfit = |error| {
+        Error::new(ErrorKind::Damaged, "a picked file's partition cannot be told")
+            .with_source(error)
+            .with_context("file", file.file_path())
+    };
+    let metadata = table.metadata();
+    let kinds = metadata.default_partition_spec().partition_type(metadata.current_schema());
+    let partition = widened(file.partition(), &kinds.map_err(unfit)?);
+    if partition == *file.partition() {
+        return Ok(file.clone());
+    }
+    let mut now = DataFileBuilder::default();
+    now.content(file.content_type())
+        .file_path(file.file_path().to_string())
+        .file_format(file.file_format())
+        .partition(partition)
+        .partition_spec_id(metadata.default_partition_spec_id())
+        .record_count(file.record_count())
+        .file_size_in_bytes(file.file_size_in_bytes())
+        .column_sizes(file.column_sizes().clone())
+        .value_counts(file.value_counts().clone())
+        .null_value_counts(file.null_value_counts().clone())
+        .nan_value_counts(file.nan_value_counts().clone())
+        .lower_bounds(file.lower_bounds().clone())
+        .upper_bounds(file.upper_bounds().clone())
+        .key_metadata(file.key_metadata().map(<[u8]>::to_vec))
+        .split_offsets(file.split_offsets().map(<[i64]>::to_vec));
+    if let Some(order) = file.sort_order_id() {
+        now.sort_order_id(order);
+    }
+    now.build().map_err(|error| {
+        Error::new(ErrorKind::Internal, "a picked file cannot be described").with_source(error)
+    })
 }
