@@ -47,6 +47,7 @@ fn tokens(sql: &str) -> Result<Rewritten> {
     let tokens = Tokenizer::new(&NorthstarDialect, sql)
         .tokenize_with_location()
         .map_err(|error| from_datafusion(ParserError::from(error).into()))?;
+    replace_where::check_free(&tokens)?;
     Ok(rewrite(replace_where::rewrite(tokens)))
 }
 

@@ -13,8 +13,27 @@ use std::ops::Range;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
 
+use crate::{Error, ErrorKind, Result};
+
 /// What the rows of the query are called.
 pub(crate) const REPLACEMENT: &str = "northstar_replacement";
+
+/// Refuses the name above where a user writes it: a `DELETE` would be taken for a replacement.
+///
+/// # Errors
+/// `InvalidInput`.
+pub(super) fn check_free(tokens: &[TokenWithSpan]) -> Result<()> {
+    let taken = tokens.iter().any(|token| {
+        matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case(REPLACEMENT))
+    });
+    match taken {
+        true => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("`{REPLACEMENT}` is a name of northstar's own; use another"),
+        )),
+        false => Ok(()),
+    }
+}
 
 /// The tokens in the form above; as they are if they are another statement.
 pub(super) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
