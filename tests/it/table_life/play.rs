@@ -76,6 +76,8 @@ impl Play<'_> {
                         let appended = insert_only.then(|| effect.rows[from..].to_vec());
                         self.statement(branch.as_deref(), id, effect, appended)
                     }
+                    // Done once, it is known by its id before its pairs are looked for.
+                    None if self.has(self.model.head(branch.as_deref()), id) => self.nothing(),
                     None => self.refused(&[ErrorKind::InvalidData]),
                 }
             }
