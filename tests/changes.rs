@@ -5,12 +5,22 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use northstar_iceberg::engine::LocalEngine;
-use northstar_iceberg::merge::{ChangeOptions, ChangeReport, Executed, LakeSession};
+use northstar_iceberg::merge::{ChangeOptions, ChangeReport, Executed, FileCosts, LakeSession};
 use northstar_iceberg::sql::SqlOptions;
 use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
 use northstar_iceberg::{Error, Lake};
 
 use crate::lab::{Lab, run_context, small_writes, tester};
+
+/// Costs by which a file is written anew once half of its rows go, whatever its size, so that the
+/// small files of tests go either way.
+pub const BY_SHARE: FileCosts = FileCosts {
+    write_anew_us: 2 << 20,
+    decode_us: 4 << 20,
+    write_deletes_us: 0,
+    read_deletes_us: 0,
+    reads: 1,
+};
 
 /// A session over a lab's lake.
 pub fn session(lab: &Lab) -> LakeSession {
@@ -19,8 +29,11 @@ pub fn session(lab: &Lab) -> LakeSession {
 
 /// A session over a lake, with little memory for writing.
 pub fn session_of(lake: &Lake, scratch: &std::path::Path) -> LakeSession {
-    let options =
-        ChangeOptions { write: small_writes(scratch), scratch_folder: scratch.to_path_buf() };
+    let options = ChangeOptions {
+        write: small_writes(scratch),
+        scratch_folder: scratch.to_path_buf(),
+        costs: BY_SHARE,
+    };
     let sql = SqlOptions { target_partitions: 2, ..SqlOptions::default() };
     LakeSession::new(lake.clone(), tester(), run_context(), sql, Arc::new(LocalEngine), options)
         .expect("a session")
@@ -34,14 +47,23 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Makes the table, partitioned by `partition`.
+    /// Makes the table, partitioned by `partition`; its statements write files anew.
     pub async fn new(lab: &Lab, table: &str, partition: &[&str]) -> Self {
-        Self::made(lab, table, partition, &[]).await
+        Self::in_mode(lab, table, partition, "copy-on-write").await
     }
 
     /// Makes the table so that its statements delete by position.
     pub async fn merge_on_read(lab: &Lab, table: &str, partition: &[&str]) -> Self {
-        let mode = |verb: &str| (format!("write.{verb}.mode"), "merge-on-read".to_string());
+        Self::in_mode(lab, table, partition, "merge-on-read").await
+    }
+
+    /// Makes the table so that each file goes one of the two ways.
+    pub async fn auto(lab: &Lab, table: &str, partition: &[&str]) -> Self {
+        Self::made(lab, table, partition, &[]).await
+    }
+
+    async fn in_mode(lab: &Lab, table: &str, partition: &[&str], mode: &str) -> Self {
+        let mode = |verb: &str| (format!("write.{verb}.mode"), mode.to_string());
         Self::made(lab, table, partition, &["merge", "update", "delete"].map(mode)).await
     }
 

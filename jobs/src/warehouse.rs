@@ -10,7 +10,7 @@ use northstar_iceberg::clock::SystemClock;
 use northstar_iceberg::commit::RunContext;
 use northstar_iceberg::engine::LocalEngine;
 use northstar_iceberg::ids::RandomIds;
-use northstar_iceberg::merge::{ChangeOptions, LakeSession};
+use northstar_iceberg::merge::{ChangeOptions, FileCosts, LakeSession};
 use northstar_iceberg::observer::Observer;
 use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
 use northstar_iceberg::storage;
@@ -110,6 +110,7 @@ impl Warehouse {
             // Queries run while files are written, and have the rest.
             write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..write },
             scratch_folder: self.spill_folder(),
+            costs: FileCosts::default(),
         };
         LakeSession::new(
             self.lake.clone(),

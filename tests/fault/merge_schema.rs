@@ -65,7 +65,8 @@ async fn m5_a_statement_is_planned_anew_for_a_new_column_or_partition_spec() {
     let lake = meeting.place.lake(4).await;
     let now = lake.open_table(&table(), &tester()).await.unwrap();
     let summary = now.metadata().current_snapshot().unwrap().summary().clone();
-    assert_eq!(summary.additional_properties["changed-partition-count"], "4");
+    // The row goes by position from the old partition, and comes in a new one.
+    assert_eq!(summary.additional_properties["changed-partition-count"], "2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

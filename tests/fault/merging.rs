@@ -17,6 +17,7 @@ use northstar_iceberg::sql::SqlOptions;
 use northstar_iceberg::table::{ColumnDefinition, TableDefinition};
 use northstar_iceberg::write::{TableWriter, WriteOptions};
 use northstar_iceberg::{Lake, TableName, storage};
+use northstar_tests::changes::BY_SHARE;
 use northstar_tests::lab::{run_context, tester};
 use tempfile::TempDir;
 
@@ -120,7 +121,11 @@ fn beside(lake: &Lake, name: &str) -> PathBuf {
 /// A session with little memory for writing.
 pub(crate) fn session(lake: &Lake) -> LakeSession {
     let sql = SqlOptions { target_partitions: 2, batch_rows: 64, ..SqlOptions::default() };
-    let options = ChangeOptions { write: writes(lake), scratch_folder: beside(lake, "scratch") };
+    let options = ChangeOptions {
+        write: writes(lake),
+        scratch_folder: beside(lake, "scratch"),
+        costs: BY_SHARE,
+    };
     let engine = Arc::new(LocalEngine);
     LakeSession::new(lake.clone(), tester(), run_context(), sql, engine, options)
         .expect("a session")

@@ -19,7 +19,10 @@ async fn visited() -> Lab {
         let from = folder(lab.folder.path(), &format!("in{batch}"), &files);
         lab.load(&from, VISITS).await.unwrap();
     }
-    let deleted = session(&lab).execute("DELETE FROM bronze.visit WHERE id < 30").await.unwrap();
+    let session = session(&lab);
+    let anew = "ALTER TABLE bronze.visit SET TBLPROPERTIES ('write.delete.mode' = 'copy-on-write')";
+    session.execute(anew).await.unwrap();
+    let deleted = session.execute("DELETE FROM bronze.visit WHERE id < 30").await.unwrap();
     assert!(matches!(deleted, Executed::Changed(report) if report.deleted_rows == 30));
     lab
 }

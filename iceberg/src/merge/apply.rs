@@ -1,13 +1,15 @@
-//! Writes what a statement changes, in the table's mode; nothing refers to the files yet.
+//! Writes what a statement changes, each touched file in its way; nothing refers to the files yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::logical_expr::LogicalPlan;
 
+use super::costs::FileCosts;
 use super::counts::Found;
 use super::planning::Planning;
 use super::rewrite::{deleted, rewritten};
 use super::target::Target;
+use super::ways::Ways;
 use crate::commit::{DeleteFile, FileChange};
 use crate::scan::IcebergTable;
 use crate::table::RowLevelMode;
@@ -24,6 +26,8 @@ pub(super) struct Applied {
     pub(super) inserted_rows: u64,
     /// Data files that are written anew.
     pub(super) files_rewritten: u64,
+    /// Data files of which no row is left.
+    pub(super) files_dropped: u64,
 }
 
 impl Applied {
@@ -54,6 +58,7 @@ pub(super) struct Applying<'a> {
     pub(super) base: &'a LakeTable,
     pub(super) found: &'a Found,
     pub(super) mode: RowLevelMode,
+    pub(super) costs: FileCosts,
     pub(super) commit_id: &'a str,
 }
 
@@ -64,38 +69,33 @@ impl Applying<'_> {
         planning: &mut Planning<'_>,
         inserts: Option<LogicalPlan>,
     ) -> Result<Applied> {
-        let Self { target, table, base, found, mode, commit_id } = *self;
-        let touched = found.touched();
-        let touched_table = table.clone().with_only(touched.clone());
-        let before = match mode {
-            RowLevelMode::CopyOnWrite => touched_table.live_rows().await?.values().sum(),
-            RowLevelMode::MergeOnRead => 0,
+        let touched = self.found.touched();
+        let paths = touched.keys().cloned().collect();
+        let slices = match touched.is_empty() {
+            true => HashMap::new(),
+            false => self.table.clone().with_only(paths).slices().await?,
         };
-        let plan = rewritten(planning, target, table, found, mode, inserts)?;
+        let ways = Ways::choose(self.mode, &self.costs, touched, &slices);
+        let plan = rewritten(planning, self.target, self.table, &ways, inserts)?;
         let written = match plan {
-            Some(plan) => planning.write(plan, base, commit_id).await?,
+            Some(plan) => planning.write(plan, self.base, self.commit_id).await?,
             None => Written::default(),
         };
-        if mode == RowLevelMode::CopyOnWrite {
-            let inserted_rows = (written.rows + found.deleted_rows).saturating_sub(before);
-            let files_rewritten = touched.len() as u64;
-            let (deletes, removed) = (Vec::new(), touched);
-            return Ok(Applied { written, deletes, removed, inserted_rows, files_rewritten });
-        }
-        let inserted_rows = written.rows.saturating_sub(found.updated_rows);
         let mut applied = Applied {
+            inserted_rows: ways.inserted_rows(written.rows),
             written,
             deletes: Vec::new(),
-            removed: HashSet::new(),
-            inserted_rows,
-            files_rewritten: 0,
+            removed: &ways.dropped | &ways.rewritten,
+            files_rewritten: ways.rewritten.len() as u64,
+            files_dropped: ways.dropped.len() as u64,
         };
-        if touched.is_empty() {
+        if ways.deleted.is_empty() {
             return Ok(applied);
         }
-        match self.delete(planning, &touched_table).await {
+        match self.delete(planning, &ways).await {
             Ok((deletes, removed)) => {
-                (applied.deletes, applied.removed) = (deletes, removed);
+                applied.deletes = deletes;
+                applied.removed.extend(removed);
                 Ok(applied)
             }
             Err(error) => {
@@ -105,19 +105,20 @@ impl Applying<'_> {
         }
     }
 
-    /// Writes one delete file for each touched file; it takes the place of those that were about
+    /// Writes one delete file for each file that goes this way; it takes the place of those that were about
     /// that file alone.
     async fn delete(
         &self,
         planning: &Planning<'_>,
-        touched: &IcebergTable,
+        ways: &Ways,
     ) -> Result<(Vec<DeleteFile>, HashSet<String>)> {
         let (mut files, mut removed) = (Vec::new(), HashSet::new());
-        for file in touched.file_deletes().await? {
+        let table = self.table.clone().with_only(ways.deleted.clone());
+        for file in table.file_deletes().await? {
             removed.extend(file.delete_files);
             files.push(file.deletes);
         }
-        let plan = deleted(planning)?;
+        let plan = deleted(planning, ways)?;
         let deletes = planning.delete(plan, self.base, self.commit_id, files).await?;
         Ok((deletes, removed))
     }

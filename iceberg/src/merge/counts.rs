@@ -1,6 +1,6 @@
 //! What the pairs of a statement come to, file by file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -11,11 +11,25 @@ use super::find::{
 use super::planning::Planning;
 use crate::{Error, ErrorKind, Result};
 
+/// Rows of one file that change.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChangedRows {
+    pub(super) updated: u64,
+    pub(super) deleted: u64,
+}
+
+impl ChangedRows {
+    /// Rows that are no longer where they were.
+    pub(super) fn all(self) -> u64 {
+        self.updated + self.deleted
+    }
+}
+
 /// What is found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Per file that holds a row of a pair: whether a row of it changes.
-    files: BTreeMap<String, bool>,
+    /// Per file that holds a row of a pair: its rows that change.
+    files: BTreeMap<String, ChangedRows>,
     pub(super) updated_rows: u64,
     pub(super) deleted_rows: u64,
     pub(super) same_rows: u64,
@@ -57,7 +71,8 @@ impl Found {
             let count = |column: usize| u64::try_from(counts[column].value(row)).unwrap_or(0);
             let (updated, deleted) = (count(0), count(1));
             if files.is_valid(row) {
-                self.files.insert(files.value(row).to_string(), updated + deleted > 0);
+                let changed = ChangedRows { updated, deleted };
+                self.files.insert(files.value(row).to_string(), changed);
             }
             self.updated_rows += updated;
             self.deleted_rows += deleted;
@@ -68,9 +83,9 @@ impl Found {
     }
 
     /// The files that hold a row that changes.
-    pub(super) fn touched(&self) -> HashSet<String> {
-        let changed = self.files.iter().filter(|(_, changed)| **changed);
-        changed.map(|(path, _)| path.clone()).collect()
+    pub(super) fn touched(&self) -> HashMap<String, ChangedRows> {
+        let changed = self.files.iter().filter(|(_, rows)| rows.all() > 0);
+        changed.map(|(path, rows)| (path.clone(), *rows)).collect()
     }
 
     /// The files that hold a row of a pair.

@@ -7,9 +7,10 @@
 //! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
 //! find       pairs of target and source rows, settled     query: KeepExec over a join
 //! counts     what the pairs come to; `cardinality` (M1)   query
-//! rewrite    copy-on-write: rows of touched files as they will be; merge-on-read: rows that
-//!            change                                       query: WriteExec over a join
-//! delete     merge-on-read: positions of rows that go     query: DeleteExec over the pairs
+//! ways       which touched files are written anew, and from which rows are deleted by position
+//! rewrite    of the former the rows as they will be, of the latter those that change
+//!                                                         query: WriteExec over a join
+//! delete     of the latter the positions of rows that go  query: DeleteExec over the pairs
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
@@ -28,6 +29,7 @@ mod aside;
 mod assign;
 mod cardinality;
 mod conflict;
+mod costs;
 mod counts;
 mod create_as;
 mod define;
@@ -48,9 +50,11 @@ mod scratch;
 mod session;
 mod statement;
 mod target;
+mod ways;
 mod write;
 
 pub use aside::{Aside, AsideWriter};
+pub use costs::FileCosts;
 pub use define::Defined;
 pub use delete::{DeleteExec, DeleteTask};
 pub use keep::KeepExec;

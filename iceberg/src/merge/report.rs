@@ -25,9 +25,11 @@ pub struct ChangeReport {
     pub files: u64,
     /// Files that held a changed row and were written anew without it.
     pub files_rewritten: u64,
+    /// Files of which no row is left, taken away without being read.
+    pub files_dropped: u64,
     /// Data files that were written.
     pub files_added: u64,
-    /// Files of position deletes that were written: in a table with merge-on-read.
+    /// Files of position deletes that were written: for files that were not written anew.
     pub delete_files_added: u64,
     /// How often the work was done, because another writer changed rows in question meanwhile; 1 if
     /// none did.
@@ -49,6 +51,7 @@ impl ChangeReport {
             files_considered: 0,
             files: 0,
             files_rewritten: 0,
+            files_dropped: 0,
             files_added: 0,
             delete_files_added: 0,
             rounds: 1,

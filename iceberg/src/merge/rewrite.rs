@@ -1,5 +1,6 @@
 //! The rows that are written: those of touched files as they will be, and the new ones.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType};
@@ -7,59 +8,59 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr_fn::when;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 
-use super::counts::Found;
 use super::find::{ACT_DELETE, ACT_UPDATE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS, new_value, union};
 use super::planning::Planning;
 use super::target::Target;
+use super::ways::Ways;
 use crate::Result;
 use crate::scan::{FILE_COLUMN, IcebergTable, POS_COLUMN};
 use crate::sql::from_datafusion;
-use crate::table::RowLevelMode;
 
 /// The plan of all rows that are to be written, with the target's columns; `None` if there are
-/// none. Merge-on-read writes the rows that change; copy-on-write all rows of their files that stay.
+/// none: of files that are written anew the rows that stay, of those that rows are deleted from the
+/// rows that change, and the new rows.
 pub(super) fn rewritten(
     planning: &mut Planning<'_>,
     target: &Target,
     table: &IcebergTable,
-    found: &Found,
-    mode: RowLevelMode,
+    ways: &Ways,
     inserts: Option<LogicalPlan>,
 ) -> Result<Option<LogicalPlan>> {
-    let touched = found.touched();
-    let nothing = match mode {
-        RowLevelMode::CopyOnWrite => touched.is_empty(),
-        RowLevelMode::MergeOnRead => found.updated_rows == 0,
-    };
-    let old = match nothing {
-        true => None,
-        false => {
-            let table = table.clone().with_only(touched).with_row_address()?;
-            Some(survivors(planning, target, table, mode)?)
-        }
-    };
-    Ok(match (old, inserts) {
-        (Some(old), Some(new)) => Some(union(old, new)?),
-        (old, new) => old.or(new),
-    })
+    let files = |paths: &HashSet<String>| table.clone().with_only(paths.clone()).with_row_address();
+    let mut plans = Vec::new();
+    if !ways.rewritten.is_empty() {
+        plans.push(survivors(planning, target, files(&ways.rewritten)?, JoinType::Left)?);
+    }
+    if ways.updated_elsewhere > 0 {
+        plans.push(survivors(planning, target, files(&ways.deleted)?, JoinType::Inner)?);
+    }
+    plans.extend(inserts);
+    let mut plans = plans.into_iter();
+    let first = plans.next();
+    plans.try_fold(first, |all, next| all.map(|all| union(all, next)).transpose())
 }
 
 /// The addresses of the rows that are deleted by position: those that go, and those that change.
-pub(super) fn deleted(planning: &Planning<'_>) -> Result<LogicalPlan> {
+pub(super) fn deleted(planning: &Planning<'_>, ways: &Ways) -> Result<LogicalPlan> {
+    let mut condition = unqualified(PAIR_ACT).gt_eq(lit(ACT_UPDATE));
+    if !ways.rewritten.is_empty() || !ways.dropped.is_empty() {
+        let files = ways.deleted.iter().map(|path| lit(path.as_str())).collect();
+        condition = condition.and(unqualified(PAIR_FILE).in_list(files, false));
+    }
     LogicalPlanBuilder::from(planning.kept(PAIRS)?)
-        .filter(unqualified(PAIR_ACT).gt_eq(lit(ACT_UPDATE)))
+        .filter(condition)
         .and_then(|plan| plan.project([unqualified(PAIR_FILE), unqualified(PAIR_POS)]))
         .and_then(LogicalPlanBuilder::build)
         .map_err(from_datafusion)
 }
 
-/// The rows that are left of the touched files, or of them those that change, each column with its
-/// new value.
+/// The rows that are left of a table's files (a left join with the pairs), or of them those that change
+/// (an inner join), each column with its new value.
 fn survivors(
     planning: &mut Planning<'_>,
     target: &Target,
     table: IcebergTable,
-    mode: RowLevelMode,
+    kind: JoinType,
 ) -> Result<LogicalPlan> {
     let pairs = planning.kept(PAIRS)?;
     let updated = |at: usize| pairs.schema().has_column_with_unqualified_name(&new_value(at));
@@ -83,10 +84,6 @@ fn survivors(
         };
         values.push(value.alias(field.name()));
     }
-    let kind = match mode {
-        RowLevelMode::CopyOnWrite => JoinType::Left,
-        RowLevelMode::MergeOnRead => JoinType::Inner,
-    };
     let stays = col(PAIR_ACT).is_null().or(unqualified(PAIR_ACT).not_eq(lit(ACT_DELETE)));
     LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(table)), None)
         .and_then(|plan| {

@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
             base,
             found: &found,
             mode: RowLevelMode::read(base.metadata().properties(), self.statement.verb)?,
+            costs: self.session.options.costs,
             commit_id: &to.request.commit_id,
         };
         let applied = applying.apply(&mut planning, inserts).await?;
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
         report.files_considered = considered;
         report.files = files;
         report.files_rewritten = applied.files_rewritten;
+        report.files_dropped = applied.files_dropped;
         report.files_added = applied.written.files.len() as u64;
         report.delete_files_added = applied.deletes.len() as u64;
         let validation = StillTrue {

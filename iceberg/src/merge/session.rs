@@ -9,6 +9,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use iceberg::spec::MAIN_BRANCH;
 
+use super::costs::FileCosts;
 use super::define::Defined;
 use super::insert;
 use super::insert_statement::{InsertStatement, truncated};
@@ -31,6 +32,8 @@ pub struct ChangeOptions {
     pub write: WriteOptions,
     /// Where rows are put aside while a statement runs. On a cluster, a folder that all of it sees.
     pub scratch_folder: PathBuf,
+    /// By which files are written anew or have rows deleted, in tables that leave it open.
+    pub costs: FileCosts,
 }
 
 /// What a statement came to.

@@ -13,15 +13,23 @@ pub enum RowLevelMode {
     CopyOnWrite,
     /// Its rows are deleted by position; what they become is written to a new file.
     MergeOnRead,
+    /// For each file the one of the two that costs less, later reads included.
+    Auto,
 }
 
 impl RowLevelMode {
-    /// What a table's properties say for `MERGE`, `UPDATE` or `DELETE`; copy-on-write if nothing.
+    /// What a table's properties say for `MERGE`, `UPDATE` or `DELETE`; the cheaper one for each file
+    /// if nothing. `auto` is a word of our own, which other engines may refuse; leaving the property
+    /// out means the same.
     ///
     /// # Errors
     /// `InvalidInput`, naming the property, for a mode that is not one.
     pub fn read(properties: &HashMap<String, String>, verb: &str) -> Result<Self> {
-        let known = [("copy-on-write", Self::CopyOnWrite), ("merge-on-read", Self::MergeOnRead)];
+        let known = [
+            ("auto", Self::Auto),
+            ("copy-on-write", Self::CopyOnWrite),
+            ("merge-on-read", Self::MergeOnRead),
+        ];
         setting(properties, verb, "mode", known)
     }
 }
@@ -53,21 +61,19 @@ impl IsolationLevel {
 }
 
 /// The value of `write.VERB.SETTING`; the first of the known ones if it is not set.
-fn setting<T: Copy>(
+fn setting<T: Copy, const N: usize>(
     properties: &HashMap<String, String>,
     verb: &str,
     setting: &str,
-    known: [(&str, T); 2],
+    known: [(&str, T); N],
 ) -> Result<T> {
     let key = format!("write.{}.{setting}", verb.to_ascii_lowercase());
-    let [first, second] = known;
-    match properties.get(&key).map(String::as_str) {
-        None => Ok(first.1),
-        Some(value) if value == first.0 => Ok(first.1),
-        Some(value) if value == second.0 => Ok(second.1),
-        Some(other) => Err(Error::new(
+    let value = properties.get(&key).map_or(known[0].0, String::as_str);
+    match known.iter().find(|(name, _)| *name == value) {
+        Some((_, meaning)) => Ok(*meaning),
+        None => Err(Error::new(
             ErrorKind::InvalidInput,
-            format!("{key} is `{other}`; use {} or {}", first.0, second.0),
+            format!("{key} is `{value}`; use {}", known.map(|(name, _)| name).join(" or ")),
         )),
     }
 }
@@ -89,7 +95,7 @@ mod tests {
         let mode = |verb| RowLevelMode::read(&properties, verb);
         let level = |verb| IsolationLevel::read(&properties, verb);
         assert_eq!(mode("MERGE").unwrap(), RowLevelMode::MergeOnRead);
-        assert_eq!(mode("UPDATE").unwrap(), RowLevelMode::CopyOnWrite);
+        assert_eq!(mode("UPDATE").unwrap(), RowLevelMode::Auto);
         assert!(
             mode("DELETE").unwrap_err().to_string().contains("write.delete.mode is `equality`")
         );

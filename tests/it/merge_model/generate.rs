@@ -12,7 +12,7 @@ pub(super) struct Shape {
     pub(super) columns: Vec<(String, Kind)>,
     pub(super) partition: Vec<String>,
     pub(super) sort: Vec<String>,
-    /// `copy-on-write` or `merge-on-read`, for all statements.
+    /// `auto`, `copy-on-write` or `merge-on-read`, for all statements.
     pub(super) mode: &'static str,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn shape(random: &mut Random, wide: bool) -> Shape {
         columns,
         partition: [partition].iter().filter(|p| !p.is_empty()).map(ToString::to_string).collect(),
         sort: if random.chance(30) { vec!["k".to_string()] } else { Vec::new() },
-        mode: if random.chance(50) { "merge-on-read" } else { "copy-on-write" },
+        mode: *random.pick(&["auto", "copy-on-write", "merge-on-read"]),
     }
 }
 

@@ -196,7 +196,7 @@ impl Draw<'_> {
             },
             47..=48 => self.overwrite()?,
             49 if self.random.chance(50) => Op::Truncate { branch: self.branch(20), id: self.id() },
-            49..=51 => Op::Mode { on_read: self.random.chance(60) },
+            49..=51 => Op::Mode { mode: mode(self.random.below(100)) },
             other => return self.upkeep(other),
         })
     }
@@ -398,5 +398,14 @@ impl Draw<'_> {
             _ => self.snapshot()?,
         };
         Some(Op::Pick { snapshot })
+    }
+}
+
+/// How statements of a table write, by a number below 100.
+pub(super) fn mode(drawn: usize) -> &'static str {
+    match drawn {
+        0..35 => "merge-on-read",
+        35..70 => "auto",
+        _ => "copy-on-write",
     }
 }

@@ -16,7 +16,7 @@ use northstar_tests::changes::session_of;
 use northstar_tests::lab::{Lab, START_MS, tester};
 
 use super::batches::data_type;
-use super::draw::{Draw, KEY};
+use super::draw::{Draw, KEY, mode};
 use super::model::{Column, Field, Kind, Model, Row, Transform};
 use super::operation::{Branch, Op};
 use super::play::{Planned, Play, Told};
@@ -202,7 +202,9 @@ impl<'a> Life<'a> {
         let is_new = !new.is_empty();
         let (now_ms, columns) = (self.now_ms(), Arc::clone(&self.model.columns));
         let head = self.model.main;
-        let planned = Planned { main: head, refs: self.model.refs.clone() };
+        let parents = self.model.snapshots.iter().map(|(id, state)| (*id, state.parent));
+        let planned =
+            Planned { main: head, refs: self.model.refs.clone(), parents: parents.collect() };
         for (op, told) in done {
             let (model, planned) = (&mut self.model, &planned);
             let play = Play { model, new: &mut new, told, planned, now_ms };
@@ -413,7 +415,7 @@ fn first(random: &mut Random) -> (TableDefinition, Model, bool) {
         _ => by(1, Transform::Truncate(4)),
     };
     let is_sorted = random.chance(40);
-    let mode = if random.chance(60) { "merge-on-read" } else { "copy-on-write" };
+    let mode = mode(random.below(100));
     let mut properties: Vec<(String, String)> = ["merge", "update", "delete"]
         .map(|verb| (format!("write.{verb}.mode"), mode.to_string()))
         .into();

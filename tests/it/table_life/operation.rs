@@ -57,9 +57,9 @@ pub(super) enum Op {
         branch: Branch,
         id: String,
     },
-    /// Statements delete by position from now on, or write files anew.
+    /// Statements delete by position from now on, write files anew, or do what is cheaper.
     Mode {
-        on_read: bool,
+        mode: &'static str,
     },
     AddColumn {
         name: String,

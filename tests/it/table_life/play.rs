@@ -27,9 +27,17 @@ pub(super) enum Told {
 pub(super) struct Planned {
     pub(super) main: Option<i64>,
     pub(super) refs: BTreeMap<String, Named>,
+    /// The parent of each snapshot that was there.
+    pub(super) parents: BTreeMap<i64, Option<i64>>,
 }
 
 impl Planned {
+    /// A snapshot, its parent, and so on, as they were.
+    pub(super) fn ancestors(&self, head: Option<i64>) -> impl Iterator<Item = i64> {
+        let kept = |id: &i64| self.parents.contains_key(id);
+        std::iter::successors(head.filter(kept), move |id| self.parents[id].filter(kept))
+    }
+
     pub(super) fn head(&self, branch: Option<&str>) -> Option<i64> {
         match branch {
             None => self.main,

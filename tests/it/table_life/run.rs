@@ -107,8 +107,7 @@ fn definition(op: &Op, columns: &[Column]) -> Option<String> {
     let named = |id: &i32| name(*id, columns);
     let field = |field: &Field| field_sql(*field, columns);
     Some(match op {
-        Op::Mode { on_read } => {
-            let mode = if *on_read { "merge-on-read" } else { "copy-on-write" };
+        Op::Mode { mode } => {
             let modes = ["merge", "update", "delete"]
                 .map(|verb| format!("'write.{verb}.mode' = '{mode}'"))
                 .join(", ");

@@ -123,11 +123,15 @@ impl Play<'_> {
             return self.refused(&[ErrorKind::NotFound]);
         };
         let main = self.planned.main;
-        if self.model.ancestors(main).any(|id| id == to) {
+        if self.planned.ancestors(main).any(|id| id == to) {
             return self.nothing();
         }
-        if main.is_some() && !self.model.ancestors(Some(to)).any(|id| Some(id) == main) {
+        // An expiry that comes between may take what lies between the two; it was seen before.
+        if main.is_some() && !self.planned.ancestors(Some(to)).any(|id| Some(id) == main) {
             return self.refused(&[ErrorKind::Conflict]);
+        }
+        if !self.model.snapshots.contains_key(&to) {
+            return self.refused(&[ErrorKind::NotFound]);
         }
         if self.model.main == Some(to) {
             return self.nothing();

@@ -1,0 +1,147 @@
+//! Which way each touched file goes: left out, written anew, or with rows deleted by position.
+//!
+//! In `auto`, a file goes the way that costs less CPU, its next reads included ([`FileCosts`]).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::costs::FileCosts;
+use super::counts::ChangedRows;
+use crate::scan::FileSlice;
+use crate::table::RowLevelMode;
+
+/// The touched files of a statement, by the way that each goes.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    /// No row is left of them.
+    pub(super) dropped: HashSet<String>,
+    pub(super) rewritten: HashSet<String>,
+    /// Their rows are deleted by position.
+    pub(super) deleted: HashSet<String>,
+    /// Live rows of those that are written anew, before.
+    pub(super) rewritten_rows: u64,
+    /// What becomes of rows of those.
+    pub(super) in_rewritten: ChangedRows,
+    /// Rows that get new values in files whose rows are deleted, or of which no row is left.
+    pub(super) updated_elsewhere: u64,
+}
+
+impl Ways {
+    /// Chooses for each of the `touched` files, of which `slices` tells the size.
+    pub(super) fn choose(
+        mode: RowLevelMode,
+        costs: &FileCosts,
+        touched: HashMap<String, ChangedRows>,
+        slices: &HashMap<String, Arc<FileSlice>>,
+    ) -> Self {
+        let mut ways = Self::default();
+        for (path, changed) in touched {
+            let Some(slice) = slices.get(&path) else { continue };
+            if changed.deleted >= slice.live_rows() {
+                ways.dropped.insert(path);
+            } else if is_rewritten(mode, costs, slice, changed) {
+                ways.rewritten_rows += slice.live_rows();
+                ways.in_rewritten.updated += changed.updated;
+                ways.in_rewritten.deleted += changed.deleted;
+                ways.rewritten.insert(path);
+            } else {
+                ways.updated_elsewhere += changed.updated;
+                ways.deleted.insert(path);
+            }
+        }
+        ways
+    }
+
+    /// The rows that are new in the table, of all that were written.
+    pub(super) fn inserted_rows(&self, written_rows: u64) -> u64 {
+        let old = self.rewritten_rows - self.in_rewritten.deleted + self.updated_elsewhere;
+        written_rows.saturating_sub(old)
+    }
+}
+
+/// Whether a file of which some rows stay is written anew.
+fn is_rewritten(
+    mode: RowLevelMode,
+    costs: &FileCosts,
+    slice: &FileSlice,
+    changed: ChangedRows,
+) -> bool {
+    match mode {
+        RowLevelMode::CopyOnWrite => true,
+        RowLevelMode::MergeOnRead => false,
+        RowLevelMode::Auto => {
+            let gone = slice.deleted.len() + changed.all();
+            costs.anew_us(slice.size_bytes) <= costs.deleting_us(slice.size_bytes, gone, slice.rows)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roaring::RoaringTreemap;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn slice(size_bytes: u64, rows: u64, deleted: u64) -> Arc<FileSlice> {
+        let deleted = RoaringTreemap::from_iter(0..deleted);
+        let path = "f".to_string();
+        Arc::new(FileSlice { path, size_bytes, rows, deleted, constants: Vec::new() })
+    }
+
+    fn way(mode: RowLevelMode, slice: &Arc<FileSlice>, updated: u64, deleted: u64) -> &'static str {
+        let touched = HashMap::from([("f".to_string(), ChangedRows { updated, deleted })]);
+        let slices = HashMap::from([("f".to_string(), Arc::clone(slice))]);
+        let ways = Ways::choose(mode, &FileCosts::default(), touched, &slices);
+        match (ways.dropped.len(), ways.rewritten.len(), ways.deleted.len()) {
+            (1, 0, 0) => "dropped",
+            (0, 1, 0) => "rewritten",
+            (0, 0, 1) => "deleted",
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn auto_deletes_few_rows_of_a_big_file_and_writes_small_or_worn_ones_anew() {
+        let auto = RowLevelMode::Auto;
+        assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 0), 10_000, 0), "deleted");
+        assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 0), 900_000, 0), "rewritten");
+        assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 890_000), 10_000, 0), "rewritten");
+        assert_eq!(way(auto, &slice(MIB / 64, 1_000, 0), 1, 0), "rewritten");
+    }
+
+    #[test]
+    fn a_table_that_names_a_mode_gets_it_whatever_it_costs() {
+        let (small, big) = (slice(1_000, 10, 0), slice(64 * MIB, 1_000_000, 0));
+        assert_eq!(way(RowLevelMode::CopyOnWrite, &big, 1, 0), "rewritten");
+        assert_eq!(way(RowLevelMode::MergeOnRead, &small, 1, 0), "deleted");
+    }
+
+    #[test]
+    fn a_file_of_which_no_row_is_left_goes_without_being_read() {
+        for mode in [RowLevelMode::CopyOnWrite, RowLevelMode::MergeOnRead, RowLevelMode::Auto] {
+            assert_eq!(way(mode, &slice(MIB, 100, 0), 0, 100), "dropped");
+            assert_eq!(way(mode, &slice(MIB, 100, 40), 0, 60), "dropped");
+            assert_ne!(way(mode, &slice(MIB, 100, 40), 1, 59), "dropped");
+        }
+    }
+
+    #[test]
+    fn m3_inserted_rows_are_those_written_that_no_touched_file_had() {
+        let files = [("a", slice(MIB, 100, 10), 5, 7), ("b", slice(MIB, 100, 0), 20, 3)];
+        let touched = files.iter().map(|(path, _, updated, deleted)| {
+            ((*path).to_string(), ChangedRows { updated: *updated, deleted: *deleted })
+        });
+        let touched: HashMap<_, _> = touched.collect();
+        let slices = files.iter().map(|(path, slice, ..)| ((*path).to_string(), Arc::clone(slice)));
+        let slices: HashMap<_, _> = slices.collect();
+        for (mode, written) in
+            [(RowLevelMode::CopyOnWrite, 90 - 7 + 100 - 3), (RowLevelMode::MergeOnRead, 25)]
+        {
+            let ways = Ways::choose(mode, &FileCosts::default(), touched.clone(), &slices);
+            assert_eq!(ways.inserted_rows(written), 0, "{mode:?}");
+            assert_eq!(ways.inserted_rows(written + 4), 4, "{mode:?}");
+        }
+    }
+}
