@@ -26,6 +26,11 @@ pub trait Engine: Debug + Send + Sync {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<Vec<RecordBatch>>;
+
+    /// Whether plans run in this process, so that what they read is counted here.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// Runs plans in this process.
@@ -40,5 +45,9 @@ impl Engine for LocalEngine {
         context: Arc<TaskContext>,
     ) -> Result<Vec<RecordBatch>> {
         collect(plan, context).await.map_err(from_datafusion)
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }

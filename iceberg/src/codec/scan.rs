@@ -134,7 +134,7 @@ pub(super) fn decode_scan(
     options.execution.parquet.pushdown_filters = scan.late;
     let unknown = Statistics::new_unknown(&all);
     let pruning = Arc::new(Pruning::default());
-    let config = scan_config(store, schema, groups, unknown, pruning, &options);
+    let config = scan_config(store, schema, groups, unknown, pruning, None, &options);
     let config = push_down(config, predicate, &projection, &options)?;
     let limit = scan.limit.map(usize::try_from).transpose().map_err(out_of_range)?;
     let config = FileScanConfigBuilder::from(config).with_limit(limit).build();

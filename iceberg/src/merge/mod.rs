@@ -5,6 +5,7 @@
 //! ```text
 //! statement  syntax tree ─▶ one form for all three        (what is not honoured is refused)
 //! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
+//! narrow     the files that the kept source leaves of the target (no file is opened)
 //! find       pairs of target and source rows, settled     query: KeepExec over a join
 //! counts     what the pairs come to; `cardinality` (M1)   query
 //! ways       which touched files are written anew, and from which rows are deleted by position
@@ -38,6 +39,7 @@ mod find;
 mod insert;
 mod insert_statement;
 mod keep;
+mod narrow;
 mod planning;
 mod query;
 mod replace;

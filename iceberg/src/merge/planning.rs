@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::Column;
 use datafusion::datasource::provider_as_source;
@@ -114,15 +115,42 @@ impl<'a> Planning<'a> {
         self.session.engine.collect(plan, state.task_ctx()).await
     }
 
+    /// A state that knows the tables as they are now.
+    pub(super) fn state(&self) -> SessionState {
+        self.prepared.state()
+    }
+
+    /// Runs a plan that is optimized already, and keeps its rows.
+    pub(super) async fn keep_optimized(
+        &mut self,
+        optimized: &LogicalPlan,
+        schema: &Schema,
+    ) -> Result<Kept> {
+        let state = self.prepared.state();
+        let planner = Arc::clone(state.query_planner());
+        let plan =
+            planner.create_physical_plan(optimized, &state).await.map_err(from_datafusion)?;
+        self.keep_physical(plan, &state, schema).await
+    }
+
     /// Runs a plan once and keeps its rows.
     pub(super) async fn keep(&mut self, plan: LogicalPlan) -> Result<Kept> {
         let schema = Arc::clone(plan.schema().inner());
         let (plan, state) = self.physical(&plan).await?;
+        self.keep_physical(plan, &state, &schema).await
+    }
+
+    async fn keep_physical(
+        &mut self,
+        plan: Arc<dyn ExecutionPlan>,
+        state: &SessionState,
+        schema: &Schema,
+    ) -> Result<Kept> {
         self.considered = considered(plan.as_ref());
         let (folder, ids) = (self.scratch.path().to_path_buf(), &self.session.lake.ids);
         let keep = Arc::new(KeepExec::new(single(plan), folder, Arc::clone(ids)));
         let given = self.session.engine.collect(keep, state.task_ctx()).await?;
-        Kept::read(&schema, &given)
+        Kept::read(schema, &given)
     }
 
     /// Writes the rows of a plan as data files of `table`.

@@ -19,10 +19,17 @@ pub struct ChangeReport {
     pub unchanged_rows: u64,
     /// Rows that a `MERGE` read from its source.
     pub source_rows: u64,
-    /// Files that could hold a row in question, and so were looked into.
+    /// Files that partitions, bounds and the keys of the source left, before any was opened.
     pub files_considered: u64,
     /// Files of the table.
     pub files: u64,
+    /// Of these, files of which something was read, to find rows or to write them anew; `None` where
+    /// the engine does not tell. A file may be ruled out while others are read.
+    pub files_opened: Option<u64>,
+    /// Of these, files that held a changed row.
+    pub files_touched: u64,
+    /// Bytes read of data files; `None` where the engine does not tell.
+    pub bytes_read: Option<u64>,
     /// Files that held a changed row and were written anew without it.
     pub files_rewritten: u64,
     /// Files of which no row is left, taken away without being read.
@@ -50,6 +57,9 @@ impl ChangeReport {
             source_rows: 0,
             files_considered: 0,
             files: 0,
+            files_opened: None,
+            files_touched: 0,
+            bytes_read: None,
             files_rewritten: 0,
             files_dropped: 0,
             files_added: 0,

@@ -19,6 +19,7 @@ use super::conflict::{StillTrue, reads_elsewhere, times_read};
 use super::counts::Found;
 use super::find::{self, Finding, NAMESPACE, PAIRS, SOURCE, TARGET};
 use super::keep::Kept;
+use super::narrow::narrowed;
 use super::planning::Planning;
 use super::query::everything;
 use super::report::ChangeReport;
@@ -30,7 +31,7 @@ use super::target::{Source, Target, alias_of, normal, parts};
 use crate::commit::{FileChange, Outcome};
 use crate::observer::Event;
 use crate::refs::{RefKind, require};
-use crate::scan::IcebergTable;
+use crate::scan::{FileReads, IcebergTable};
 use crate::sql::{CATALOG, Parsed};
 use crate::table::{IsolationLevel, RowLevelMode};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
@@ -139,7 +140,8 @@ impl<'a> Run<'a> {
         to: Destination<'_>,
         report: &mut ChangeReport,
     ) -> Result<Outcome> {
-        let table = provider(base, to.branch)?;
+        let reads = Arc::new(FileReads::default());
+        let table = provider(base, to.branch)?.with_reads(Arc::clone(&reads));
         let target = Target {
             name: self.name.clone(),
             alias: alias_of(&self.statement),
@@ -181,6 +183,11 @@ impl<'a> Run<'a> {
         report.unchanged_rows = found.same_rows;
         report.files_considered = considered;
         report.files = files;
+        report.files_touched = found.touched().len() as u64;
+        if self.session.engine.is_local() {
+            report.files_opened = Some(reads.files());
+            report.bytes_read = Some(reads.bytes());
+        }
         report.files_rewritten = applied.files_rewritten;
         report.files_dropped = applied.files_dropped;
         report.files_added = applied.written.files.len() as u64;
@@ -205,7 +212,8 @@ impl<'a> Run<'a> {
     /// Finds the pairs in the target that `planning` knows, and keeps them.
     async fn keep_pairs(&self, planning: &mut Planning<'a>, target: &Target) -> Result<Kept> {
         let (plan, columns) = self.pairs(planning, target).await?;
-        let kept = planning.keep(plan).await?;
+        let narrowed = narrowed(&plan, &planning.state()).await?;
+        let kept = planning.keep_optimized(&narrowed.plan, plan.schema().inner()).await?;
         planning.set_kept(PAIRS, &columns, &kept, false)?;
         Ok(kept)
     }

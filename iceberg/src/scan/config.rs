@@ -14,6 +14,7 @@ use parquet::arrow::RowNumber;
 
 use super::adapter::FieldIdAdapterFactory;
 use super::prune::Pruning;
+use super::reads::FileReads;
 use super::source::IcebergSource;
 
 /// The column that holds the location of a row's data file, as Iceberg writes it.
@@ -44,20 +45,21 @@ pub fn table_schema(columns: SchemaRef, address: AddressColumns) -> TableSchema 
 
 /// DataFusion's Parquet scan with Iceberg's additions, over all columns of `schema`.
 ///
-/// Of the options, those under `execution.parquet` are used.
+/// What is read is counted in `reads`. Of the options, those under `execution.parquet` are used.
 pub fn scan_config(
     store: ObjectStoreUrl,
     schema: TableSchema,
     groups: Vec<FileGroup>,
     statistics: Statistics,
     pruning: Arc<Pruning>,
+    reads: Option<Arc<FileReads>>,
     options: &ConfigOptions,
 ) -> FileScanConfig {
     let parquet = ParquetSource::new(schema).with_table_parquet_options(TableParquetOptions {
         global: options.execution.parquet.clone(),
         ..Default::default()
     });
-    let source = IcebergSource::new(Arc::new(parquet), pruning);
+    let source = IcebergSource::new(Arc::new(parquet), pruning).with_reads(reads);
     FileScanConfigBuilder::new(store, Arc::new(source))
         .with_file_groups(groups)
         .with_statistics(statistics)

@@ -5,6 +5,7 @@
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
 //!  │  ╰ manifest_cache  each manifest is read once
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
+//!  ├ candidates the keys of a join ─▶ which files to keep
 //!  ├ deletes    position-delete files ─▶ rows to leave out
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
 //!  ├ inventory  the same without rows, for maintenance
@@ -13,6 +14,7 @@
 //! source    DataFusion's Parquet source, wrapped
 //!  ├ slice      one file with its deletes, as it travels
 //!  ├ adapter    columns found by field id, `nested` ones part by part
+//!  ├ reads      what was really read, counted
 //!  ╰ open       constants of a file; errors that name it
 //! ```
 //!
@@ -23,6 +25,7 @@
 
 mod adapter;
 mod bounds;
+mod candidates;
 mod config;
 mod deletes;
 mod equality;
@@ -34,6 +37,7 @@ mod open;
 mod partition;
 mod provider;
 mod prune;
+mod reads;
 mod slice;
 mod source;
 mod statistics;
@@ -43,6 +47,7 @@ mod store;
 pub(crate) mod tests;
 
 pub(crate) use bounds::scalar;
+pub(crate) use candidates::{Candidates, KeyColumn};
 pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
@@ -52,6 +57,7 @@ pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_sch
 pub use manifest_cache::ManifestCache;
 pub use provider::IcebergTable;
 pub use prune::Pruning;
+pub use reads::FileReads;
 pub use slice::FileSlice;
 pub use source::{IcebergSource, find_scan, iceberg_scan};
 pub use store::{store_path, store_url};

@@ -16,17 +16,19 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use iceberg::spec::{FormatVersion, Schema, SnapshotRef};
+use iceberg::spec::{FormatVersion, ManifestFile, Schema, SnapshotRef};
 use iceberg::table::Table;
 
+use super::candidates::Among;
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
-use super::files::{LiveFile, live_files, manifests};
+use super::files::{LiveFile, LiveFiles, live_files, manifests};
 use super::inventory::{Inventory, inventory};
 use super::manifest_cache::ManifestCache;
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
+use super::reads::FileReads;
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
 use super::store::store_url;
@@ -47,7 +49,11 @@ pub struct IcebergTable {
     schema: SchemaRef,
     /// The only files to be read, by path; all if there are none.
     only: Option<Arc<HashSet<String>>>,
+    /// What a look at the keys of a join has left of the files.
+    among: Option<Arc<Among>>,
     cache: Arc<ManifestCache>,
+    /// Where what is read is counted.
+    reads: Option<Arc<FileReads>>,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -105,7 +111,18 @@ impl IcebergTable {
         let store = store_url(metadata.location()).map_err(in_table)?;
         let schema = Arc::clone(&columns);
         let cache = Arc::new(ManifestCache::new(0));
-        Ok(Self { table, snapshot, store, iceberg, columns, schema, only: None, cache })
+        Ok(Self {
+            table,
+            snapshot,
+            store,
+            iceberg,
+            columns,
+            schema,
+            only: None,
+            among: None,
+            cache,
+            reads: None,
+        })
     }
 
     /// The same table, whose manifests are looked for in `cache` first.
@@ -149,6 +166,19 @@ impl IcebergTable {
     #[must_use]
     pub fn with_only(self, paths: HashSet<String>) -> Self {
         Self { only: Some(Arc::new(paths)), ..self }
+    }
+
+    /// The same table, of which only the files are read that a look at keys has left. They count as
+    /// pruned, those that [`IcebergTable::with_only`] leaves out do not count at all.
+    #[must_use]
+    pub(crate) fn with_among(self, among: Arc<Among>) -> Self {
+        Self { among: Some(among), ..self }
+    }
+
+    /// The same table, whose scans count what they read in this process.
+    #[must_use]
+    pub fn with_reads(self, reads: Arc<FileReads>) -> Self {
+        Self { reads: Some(reads), ..self }
     }
 
     /// The live rows of each data file.
@@ -241,6 +271,53 @@ impl IcebergTable {
         &self.columns
     }
 
+    fn keep_manifests(&self, manifests: &[ManifestFile], filter: Option<&FileFilter>) -> Vec<bool> {
+        match filter {
+            Some(filter) => filter.manifests(manifests, |spec_id| {
+                self.table.metadata().partition_spec_by_id(spec_id).cloned()
+            }),
+            None => vec![true; manifests.len()],
+        }
+    }
+
+    /// The live files that a filter's partition summaries leave, and the manifests that were read for
+    /// it.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(super) async fn live_files(
+        &self,
+        filter: Option<&FileFilter>,
+    ) -> Result<(LiveFiles, HashSet<String>)> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Default::default()) };
+        let manifests = manifests(&self.table, snapshot).await?;
+        let keep = self.keep_manifests(&manifests, filter);
+        let read = manifests.iter().zip(&keep).filter(|(_, keep)| **keep);
+        let read = read.map(|(manifest, _)| manifest.manifest_path.clone()).collect();
+        let mut live = live_files(&self.table, manifests, &keep, &self.cache).await?;
+        if let Some(only) = &self.only {
+            live.data.retain(|file| only.contains(file.data().file_path()));
+        }
+        Ok((live, read))
+    }
+
+    /// The filter that some conditions on columns come to; `None` if it can leave no file out.
+    pub(super) fn file_filter(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> DFResult<Option<FileFilter>> {
+        let schema = Arc::clone(&self.schema).to_dfschema()?;
+        let predicate = conjunction(filters.to_vec())
+            .map(|filter| state.create_physical_expr(filter, &schema))
+            .transpose()?;
+        let max_in_list_size = state.config_options().execution.parquet.max_in_list_size;
+        Ok(predicate.and_then(|predicate| {
+            let (arrow, iceberg) = (Arc::clone(&self.schema), Arc::clone(&self.iceberg));
+            FileFilter::new(predicate, arrow, iceberg, max_in_list_size)
+        }))
+    }
+
     /// Reads manifests and deletes, and leaves out what the filter does not need.
     async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
         let mut pruning = Pruning::default();
@@ -248,12 +325,11 @@ impl IcebergTable {
             return Ok(Selected { files: Vec::new(), pruning, own_deletes: Vec::new() });
         };
         let manifests = manifests(&self.table, snapshot).await?;
-        let keep = match &filter {
-            Some(filter) => filter.manifests(&manifests, |spec_id| {
-                self.table.metadata().partition_spec_by_id(spec_id).cloned()
-            }),
-            None => vec![true; manifests.len()],
-        };
+        let mut keep = self.keep_manifests(&manifests, filter.as_ref());
+        if let Some(among) = &self.among {
+            let paths = manifests.iter().map(|manifest| &manifest.manifest_path);
+            keep.iter_mut().zip(paths).for_each(|(keep, path)| *keep &= among.reads(path));
+        }
         let live = live_files(&self.table, manifests, &keep, &self.cache).await?;
         let own_deletes = live.deletes.iter().filter_map(|delete| {
             let about = only_data_file(delete.data())?;
@@ -271,6 +347,11 @@ impl IcebergTable {
             pruning.by_partition += retain(&mut data, &keep);
             let keep = filter.files(&data);
             pruning.by_bounds = retain(&mut data, &keep);
+        }
+        if let Some(among) = &self.among {
+            let keep: Vec<bool> =
+                data.iter().map(|file| among.holds(file.data().file_path())).collect();
+            pruning.by_keys = retain(&mut data, &keep);
         }
         let mut deleted = position_deletes(self.table.file_io(), &data, &live.deletes).await?;
         let metadata = self.table.metadata();
@@ -352,15 +433,7 @@ impl TableProvider for IcebergTable {
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
         let options = state.config_options();
-        let schema = Arc::clone(&self.schema).to_dfschema()?;
-        let predicate = conjunction(filters.to_vec())
-            .map(|filter| state.create_physical_expr(filter, &schema))
-            .transpose()?;
-        let max_in_list_size = options.execution.parquet.max_in_list_size;
-        let filter = predicate.and_then(|predicate| {
-            let (arrow, iceberg) = (Arc::clone(&self.schema), Arc::clone(&self.iceberg));
-            FileFilter::new(predicate, arrow, iceberg, max_in_list_size)
-        });
+        let filter = self.file_filter(state, filters)?;
         let selected = self.select(filter).await.map_err(external)?;
 
         let all = || (0..self.schema.fields().len()).collect();
@@ -376,7 +449,8 @@ impl TableProvider for IcebergTable {
             with_statistics(files, &self.store, &schema, address).map_err(external)?;
         let pruning = Arc::new(selected.pruning);
         let store = self.store.clone();
-        let config = scan_config(store, schema, groups, statistics, pruning, options);
+        let config =
+            scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), options);
         let config = FileScanConfigBuilder::from(config)
             .with_projection_indices(Some(projection))?
             .with_limit(limit)

@@ -33,6 +33,8 @@ pub struct Pruning {
     pub by_partition: u64,
     /// Left out by their column bounds.
     pub by_bounds: u64,
+    /// Left out because no key that they are joined with falls into their bounds.
+    pub by_keys: u64,
     /// Left out because no row is left in them.
     pub empty: u64,
     /// Files to read.
@@ -48,9 +50,9 @@ pub(super) struct FileFilter {
 
 /// The columns that a filter speaks of, in both worlds.
 #[derive(Debug, Clone)]
-struct Columns {
-    arrow: SchemaRef,
-    iceberg: Arc<Schema>,
+pub(super) struct Columns {
+    pub(super) arrow: SchemaRef,
+    pub(super) iceberg: Arc<Schema>,
 }
 
 impl FileFilter {
@@ -114,7 +116,7 @@ impl FileFilter {
 
 impl Columns {
     /// A column's id, its type, and that type in Iceberg. Nothing is known of nested columns.
-    fn find(&self, column: &Column) -> Option<(i32, &DataType, &Type)> {
+    pub(super) fn find(&self, column: &Column) -> Option<(i32, &DataType, &Type)> {
         let field = self.arrow.field_with_name(column.name()).ok()?;
         if field.data_type().is_nested() {
             return None;
@@ -199,10 +201,10 @@ impl PruningStatistics for ManifestBounds<'_> {
 }
 
 /// What partition values and column bounds say of files.
-struct FileBounds<'a> {
-    files: &'a [LiveFile],
-    columns: &'a Columns,
-    partition_only: bool,
+pub(super) struct FileBounds<'a> {
+    pub(super) files: &'a [LiveFile],
+    pub(super) columns: &'a Columns,
+    pub(super) partition_only: bool,
 }
 
 impl FileBounds<'_> {

@@ -25,6 +25,7 @@ use object_store::ObjectStore;
 
 use super::open::IcebergMorselizer;
 use super::prune::Pruning;
+use super::reads::{CountedStore, FileReads};
 
 /// The Parquet source of an Iceberg scan.
 ///
@@ -36,12 +37,19 @@ pub struct IcebergSource {
     inner: Arc<dyn FileSource>,
     pruning: Arc<Pruning>,
     report: Option<ExecutionPlanMetricsSet>,
+    reads: Option<Arc<FileReads>>,
 }
 
 impl IcebergSource {
     /// A source around a Parquet source.
     pub fn new(inner: Arc<dyn FileSource>, pruning: Arc<Pruning>) -> Self {
-        Self { inner, pruning, report: None }
+        Self { inner, pruning, report: None, reads: None }
+    }
+
+    /// The same source, whose reads are counted in `reads`: in this process alone.
+    #[must_use]
+    pub(super) fn with_reads(self, reads: Option<Arc<FileReads>>) -> Self {
+        Self { reads, ..self }
     }
 
     /// The same source on an executor, where the reader's metrics stay. They are kept per file,
@@ -113,6 +121,10 @@ impl FileSource for IcebergSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> DFResult<Box<dyn Morselizer>> {
+        let store = match &self.reads {
+            Some(reads) => Arc::new(CountedStore { inner: store, reads: Arc::clone(reads) }),
+            None => store,
+        };
         Ok(Box::new(IcebergMorselizer {
             inner: self.inner.create_morselizer(Arc::clone(&store), config, partition)?,
             store,
