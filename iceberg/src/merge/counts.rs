@@ -1,14 +1,18 @@
-//! What the pairs of a statement come to, file by file.
+//! What the pairs of a statement come to, file by file: which rows change, and which are claimed twice.
+//!
+//! Pairs are read once and in order, and only the positions of rows are kept, as bitmaps: however many
+//! pairs there are, this takes little memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use roaring::RoaringTreemap;
 
-use super::find::{
-    ACT_DELETE, ACT_SAME, ACT_UPDATE, NAMESPACE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS,
-};
+use super::find::{ACT_DELETE, ACT_NONE, ACT_UPDATE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS};
 use super::planning::Planning;
+use crate::scan::Positions;
 use crate::{Error, ErrorKind, Result};
 
 /// Rows of one file that change.
@@ -25,11 +29,22 @@ impl ChangedRows {
     }
 }
 
+/// The rows of one file that pairs are about.
+#[derive(Debug, Default)]
+struct FileRows {
+    /// Those that a clause takes.
+    claimed: RoaringTreemap,
+    updated: RoaringTreemap,
+    deleted: RoaringTreemap,
+    /// Those that several source rows would change.
+    doubled: RoaringTreemap,
+}
+
 /// What is found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Per file that holds a row of a pair: its rows that change.
-    files: BTreeMap<String, ChangedRows>,
+    /// Per file that holds a row of a pair.
+    files: BTreeMap<String, FileRows>,
     pub(super) updated_rows: u64,
     pub(super) deleted_rows: u64,
     pub(super) same_rows: u64,
@@ -38,58 +53,89 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Counts the pairs that were kept last.
-    pub(super) async fn read(planning: &mut Planning<'_>) -> Result<Self> {
-        let query = format!(
-            "SELECT f, \
-                sum(CASE WHEN act = {ACT_UPDATE} THEN 1 ELSE 0 END), \
-                sum(CASE WHEN act = {ACT_DELETE} THEN 1 ELSE 0 END), \
-                sum(CASE WHEN act = {ACT_SAME} THEN 1 ELSE 0 END), \
-                sum(CASE WHEN claims > 1 THEN 1 ELSE 0 END) \
-             FROM (SELECT \"{PAIR_FILE}\" AS f, max(\"{PAIR_ACT}\") AS act, \
-                      sum(CASE WHEN \"{PAIR_ACT}\" > 0 THEN 1 ELSE 0 END) AS claims \
-                   FROM {NAMESPACE}.{PAIRS} GROUP BY \"{PAIR_FILE}\", \"{PAIR_POS}\") \
-             GROUP BY f"
-        );
+    /// Reads the pairs that were kept last.
+    ///
+    /// # Errors
+    /// Storage errors.
+    pub(super) async fn read(planning: &Planning<'_>) -> Result<Self> {
         let mut found = Self::default();
-        for batch in planning.rows(&query).await? {
-            found.add(&batch)?;
+        let columns = [PAIR_FILE, PAIR_POS, PAIR_ACT];
+        planning.read_kept(PAIRS, &columns, |batch| found.add(batch)).await?;
+        for rows in found.files.values() {
+            found.updated_rows += rows.updated.len();
+            found.deleted_rows += rows.deleted.len();
+            found.same_rows += rows.claimed.len() - (&rows.updated | &rows.deleted).len();
+            found.doubled_rows += rows.doubled.len();
         }
         Ok(found)
     }
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let defect = || Error::new(ErrorKind::Internal, "pairs cannot be counted");
-        let files = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)
+        let files = arrow::compute::cast(batch.column(0), &DataType::Utf8)
             .map_err(|error| defect().with_source(error))?;
         let files = files.as_string_opt::<i32>().ok_or_else(defect)?;
-        let mut counts = Vec::with_capacity(4);
-        for column in &batch.columns()[1..] {
-            counts.push(column.as_primitive_opt::<Int64Type>().ok_or_else(defect)?);
-        }
-        for row in 0..batch.num_rows() {
-            let count = |column: usize| u64::try_from(counts[column].value(row)).unwrap_or(0);
-            let (updated, deleted) = (count(0), count(1));
-            if files.is_valid(row) {
-                let changed = ChangedRows { updated, deleted };
-                self.files.insert(files.value(row).to_string(), changed);
+        let positions = batch.column(1).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
+        let acts = batch.column(2).as_primitive_opt::<Int32Type>().ok_or_else(defect)?;
+        let mut row = 0;
+        while row < batch.num_rows() {
+            let end = (row + 1..batch.num_rows())
+                .find(|at| {
+                    files.is_null(*at) != files.is_null(row) || files.value(*at) != files.value(row)
+                })
+                .unwrap_or(batch.num_rows());
+            // A pair without a target row is of a join that keeps source rows: none of ours does.
+            if files.is_null(row) {
+                return Err(defect());
             }
-            self.updated_rows += updated;
-            self.deleted_rows += deleted;
-            self.same_rows += count(2);
-            self.doubled_rows += count(3);
+            if !self.files.contains_key(files.value(row)) {
+                self.files.insert(files.value(row).to_string(), FileRows::default());
+            }
+            let of_file = self.files.get_mut(files.value(row)).ok_or_else(defect)?;
+            for at in row..end {
+                let position = positions.value(at).cast_unsigned();
+                let act = acts.value(at);
+                if act == ACT_NONE {
+                    continue;
+                }
+                if !of_file.claimed.insert(position) {
+                    of_file.doubled.insert(position);
+                }
+                match act {
+                    ACT_UPDATE => of_file.updated.insert(position),
+                    ACT_DELETE => of_file.deleted.insert(position),
+                    _ => false,
+                };
+            }
+            row = end;
         }
         Ok(())
     }
 
     /// The files that hold a row that changes.
     pub(super) fn touched(&self) -> HashMap<String, ChangedRows> {
-        let changed = self.files.iter().filter(|(_, rows)| rows.all() > 0);
-        changed.map(|(path, rows)| (path.clone(), *rows)).collect()
+        let changed = self.files.iter().map(|(path, rows)| {
+            let (updated, deleted) = (rows.updated.len(), rows.deleted.len());
+            (path.clone(), ChangedRows { updated, deleted })
+        });
+        changed.filter(|(_, rows)| rows.all() > 0).collect()
     }
 
     /// The files that hold a row of a pair.
     pub(super) fn matched(&self) -> HashSet<String> {
         self.files.keys().cloned().collect()
+    }
+
+    /// The rows that are no longer where they were, of these files.
+    pub(super) fn changed(&self, files: &HashSet<String>) -> Arc<Positions> {
+        let of_files = self.files.iter().filter(|(path, _)| files.contains(*path));
+        let changed = of_files.map(|(path, rows)| (path.clone(), &rows.updated | &rows.deleted));
+        Arc::new(changed.collect())
+    }
+
+    /// The rows that get new values, of all files.
+    pub(super) fn updated(&self) -> Arc<Positions> {
+        let some = self.files.iter().filter(|(_, rows)| !rows.updated.is_empty());
+        Arc::new(some.map(|(path, rows)| (path.clone(), rows.updated.clone())).collect())
     }
 }

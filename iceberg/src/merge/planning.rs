@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::Column;
@@ -10,9 +11,10 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::TryStreamExt;
 
 use super::delete::{DeleteExec, DeleteTask};
 use super::keep::{KeepExec, Kept, ROW_COLUMN, column_name};
@@ -44,7 +46,7 @@ impl<'a> Planning<'a> {
     /// Makes `table` the target: under its name as any table, and for the statement's own queries
     /// with row addresses.
     pub(super) fn set_target(&mut self, name: &TableName, table: IcebergTable) -> Result<()> {
-        let addressed = table.clone().with_row_address()?;
+        let addressed = table.clone().with_row_address()?.decoding_late();
         self.prepared.set_table(name.clone(), Arc::new(table));
         self.prepared.set_table(own(OWN_TARGET)?, Arc::new(addressed));
         Ok(())
@@ -93,7 +95,7 @@ impl<'a> Planning<'a> {
     }
 
     /// The rows of a query of ours.
-    pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<arrow::array::RecordBatch>> {
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<RecordBatch>> {
         let defect = || Error::new(ErrorKind::Internal, "a query of a statement's own is wrong");
         let query = match self.session.sql.parse(sql)?.statement {
             Statement::Statement(ast) => match *ast {
@@ -107,12 +109,29 @@ impl<'a> Planning<'a> {
     }
 
     /// The rows of a plan.
-    pub(super) async fn collect(
-        &self,
-        plan: LogicalPlan,
-    ) -> Result<Vec<arrow::array::RecordBatch>> {
+    pub(super) async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
         let (plan, state) = self.physical(&plan).await?;
         self.session.engine.collect(plan, state.task_ctx()).await
+    }
+
+    /// Reads columns of what [`Planning::set_kept`] made a table, here and batch by batch.
+    pub(super) async fn read_kept(
+        &self,
+        name: &str,
+        columns: &[&str],
+        mut each: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let named = columns.iter().map(|name| Expr::Column(Column::new_unqualified(*name)));
+        let plan = LogicalPlanBuilder::from(self.kept(name)?)
+            .project(named)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        let (plan, state) = self.physical(&plan).await?;
+        let mut batches = execute_stream(plan, state.task_ctx()).map_err(from_datafusion)?;
+        while let Some(batch) = batches.try_next().await.map_err(from_datafusion)? {
+            each(&batch)?;
+        }
+        Ok(())
     }
 
     /// A state that knows the tables as they are now.

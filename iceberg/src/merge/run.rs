@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         };
         self.session.lake.observer.event(&Event::RowsFound { pairs: pairs.rows() });
         let mut planning = self.planning.lock().await;
-        let found = Found::read(&mut planning).await?;
+        let found = Found::read(&planning).await?;
         if found.doubled_rows > 0 {
             return Err(cardinality::error(&mut planning, &found, self.statement.verb).await);
         }

@@ -38,6 +38,7 @@ mod partition;
 mod provider;
 mod prune;
 mod reads;
+mod rows;
 mod slice;
 mod source;
 mod statistics;
@@ -52,6 +53,7 @@ pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
 pub(crate) use partition::{comparable, widened};
+pub(crate) use rows::{Positions, RowChoice};
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use manifest_cache::ManifestCache;

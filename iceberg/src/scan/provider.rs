@@ -1,5 +1,6 @@
 //! An Iceberg table at one snapshot, as DataFusion scans it.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -29,6 +30,7 @@ use super::manifest_cache::ManifestCache;
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::reads::FileReads;
+use super::rows::RowChoice;
 use super::slice::FileSlice;
 use super::statistics::{SelectedFile, constants, with_statistics};
 use super::store::store_url;
@@ -54,6 +56,10 @@ pub struct IcebergTable {
     cache: Arc<ManifestCache>,
     /// Where what is read is counted.
     reads: Option<Arc<FileReads>>,
+    /// Which of the live rows are read; all if there is no choice.
+    rows: Option<RowChoice>,
+    /// Whether filters run while Parquet is decoded.
+    decodes_late: bool,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -122,6 +128,8 @@ impl IcebergTable {
             among: None,
             cache,
             reads: None,
+            rows: None,
+            decodes_late: false,
         })
     }
 
@@ -179,6 +187,19 @@ impl IcebergTable {
     #[must_use]
     pub fn with_reads(self, reads: Arc<FileReads>) -> Self {
         Self { reads: Some(reads), ..self }
+    }
+
+    /// The same table, of which only these rows are read.
+    #[must_use]
+    pub(crate) fn with_rows(self, rows: RowChoice) -> Self {
+        Self { rows: Some(rows), ..self }
+    }
+
+    /// The same table, whose filters run while Parquet is decoded, those of joins included, so that
+    /// columns of rows that fall out are not.
+    #[must_use]
+    pub(crate) fn decoding_late(self) -> Self {
+        Self { decodes_late: true, ..self }
     }
 
     /// The live rows of each data file.
@@ -359,11 +380,16 @@ impl IcebergTable {
         let before = count(&data);
         let mut files = Vec::with_capacity(data.len());
         for live in data {
+            let (path, rows) = (live.data().file_path(), live.data().record_count());
+            let mut deleted = deleted.remove(path).unwrap_or_default();
+            if let Some(choice) = &self.rows {
+                deleted = choice.left_out(path, rows, deleted);
+            }
             let slice = Arc::new(FileSlice {
-                path: live.data().file_path().to_owned(),
+                path: path.to_owned(),
                 size_bytes: live.data().file_size_in_bytes(),
-                rows: live.data().record_count(),
-                deleted: deleted.remove(live.data().file_path()).unwrap_or_default(),
+                rows,
+                deleted,
                 constants: constants(&self.columns, &live),
             });
             if slice.live_rows() > 0 {
@@ -432,7 +458,10 @@ impl TableProvider for IcebergTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let options = state.config_options();
+        let mut options = Cow::Borrowed(state.config_options());
+        if self.decodes_late {
+            options.to_mut().execution.parquet.pushdown_filters = true;
+        }
         let filter = self.file_filter(state, filters)?;
         let selected = self.select(filter).await.map_err(external)?;
 
@@ -450,7 +479,7 @@ impl TableProvider for IcebergTable {
         let pruning = Arc::new(selected.pruning);
         let store = self.store.clone();
         let config =
-            scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), options);
+            scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), &options);
         let config = FileScanConfigBuilder::from(config)
             .with_projection_indices(Some(projection))?
             .with_limit(limit)

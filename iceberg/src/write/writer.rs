@@ -26,6 +26,9 @@ use crate::{Error, ErrorKind, Result, storage};
 /// them back stay few.
 const MOST_SPILLS: usize = 32;
 
+/// Partitions with less than one in this many of the rows that others have on average have few.
+const FEW_SHARE: usize = 4;
+
 /// How a write uses the machine.
 #[derive(Debug, Clone)]
 pub struct WriteOptions {
@@ -194,10 +197,15 @@ impl TableWriter {
     }
 
     /// Writes partitions that seem complete, if most of the rows are of them; else puts all rows
-    /// aside. A partition is written early once, so stragglers cost it one file more at the end.
+    /// aside. A partition is written early once, so stragglers cost it one file more at the end. One
+    /// with far fewer rows than others is not complete: those are the first of it, such as the rows
+    /// that a statement updates and inserts beside the ones that stay.
     fn make_room(&mut self) -> Result<()> {
         let mut quiet = self.chunk.quiet();
         quiet.retain(|(partition, _)| !self.early.contains(partition));
+        let rows: usize = quiet.iter().map(|(_, rows)| rows).sum();
+        let few = rows / (FEW_SHARE * quiet.len().max(1));
+        quiet.retain(|(_, rows)| *rows >= few);
         let rows: usize = quiet.iter().map(|(_, rows)| rows).sum();
         if rows * 2 < self.chunk.rows() {
             return self.spill();
