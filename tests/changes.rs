@@ -19,8 +19,12 @@ pub fn session(lab: &Lab) -> LakeSession {
 
 /// A session over a lake, with little memory for writing.
 pub fn session_of(lake: &Lake, scratch: &std::path::Path) -> LakeSession {
-    let options =
-        ChangeOptions { write: small_writes(scratch), scratch_folder: scratch.to_path_buf() };
+    // Statements of tests are free to read all of their small tables.
+    let options = ChangeOptions {
+        write: small_writes(scratch),
+        scratch_folder: scratch.to_path_buf(),
+        whole_table: true,
+    };
     let sql = SqlOptions { target_partitions: 2, ..SqlOptions::default() };
     LakeSession::new(lake.clone(), tester(), run_context(), sql, Arc::new(LocalEngine), options)
         .expect("a session")

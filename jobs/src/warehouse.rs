@@ -110,6 +110,7 @@ impl Warehouse {
             // Queries run while files are written, and have the rest.
             write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..write },
             scratch_folder: self.spill_folder(),
+            whole_table: false,
         };
         LakeSession::new(
             self.lake.clone(),

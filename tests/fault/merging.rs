@@ -120,7 +120,8 @@ fn beside(lake: &Lake, name: &str) -> PathBuf {
 /// A session with little memory for writing.
 pub(crate) fn session(lake: &Lake) -> LakeSession {
     let sql = SqlOptions { target_partitions: 2, batch_rows: 64, ..SqlOptions::default() };
-    let options = ChangeOptions { write: writes(lake), scratch_folder: beside(lake, "scratch") };
+    let scratch_folder = beside(lake, "scratch");
+    let options = ChangeOptions { write: writes(lake), scratch_folder, whole_table: true };
     let engine = Arc::new(LocalEngine);
     LakeSession::new(lake.clone(), tester(), run_context(), sql, engine, options)
         .expect("a session")

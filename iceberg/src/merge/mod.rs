@@ -7,10 +7,12 @@
 //! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
 //! narrow     the files that the kept source leaves of the target (no file is opened)
 //! find       pairs of target and source rows, settled     query: KeepExec over a join
+//! scope      refuses a MERGE that would read the whole table, unless that is said to be meant
 //! counts     what the pairs come to; `cardinality` (M1)   query
 //! rewrite    copy-on-write: rows of touched files as they will be; merge-on-read: rows that
 //!            change                                       query: WriteExec over a join
 //! delete     merge-on-read: positions of rows that go     query: DeleteExec over the pairs
+//! explain    instead of what follows: what would be done
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
@@ -33,6 +35,7 @@ mod counts;
 mod create_as;
 mod define;
 mod delete;
+mod explain;
 mod find;
 mod insert;
 mod insert_statement;
@@ -46,6 +49,7 @@ mod report;
 mod rewrite;
 mod rounds;
 mod run;
+mod scope;
 mod scratch;
 mod session;
 mod statement;
@@ -55,6 +59,7 @@ mod write;
 pub use aside::{Aside, AsideWriter};
 pub use define::Defined;
 pub use delete::{DeleteExec, DeleteTask};
+pub use explain::{ExplainedFile, Explanation};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};

@@ -128,7 +128,8 @@ impl<'a> Planning<'a> {
     ) -> Result<Kept> {
         let state = self.prepared.state();
         let planner = Arc::clone(state.query_planner());
-        let plan = planner.create_physical_plan(optimized, &state).await.map_err(from_datafusion)?;
+        let plan =
+            planner.create_physical_plan(optimized, &state).await.map_err(from_datafusion)?;
         self.keep_physical(plan, &state, schema).await
     }
 

@@ -16,11 +16,12 @@ use datafusion::catalog::Session;
 use datafusion::common::Column;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::logical_expr::Expr;
-use iceberg::spec::{PrimitiveLiteral, PrimitiveType, Transform, Type};
+use iceberg::spec::{DataFile, PartitionSpec, PrimitiveLiteral, PrimitiveType, Transform, Type};
 
 use super::files::LiveFile;
 use super::provider::IcebergTable;
 use super::prune::{Columns, FileBounds, FileFilter, partition_values};
+use super::statistics::SelectedFile;
 use crate::write::transform::transform;
 use crate::{Error, ErrorKind, Result};
 
@@ -131,6 +132,22 @@ impl IcebergTable {
         })
     }
 
+    /// The files that a scan with these conditions would read.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn scanned_files(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<ScannedFile>> {
+        let filter = self.file_filter(state, filters).map_err(crate::sql::from_datafusion)?;
+        let files = self.select(filter).await?.files.into_iter();
+        Ok(files
+            .map(|SelectedFile { slice, live }| ScannedFile { rows: slice.live_rows(), live })
+            .collect())
+    }
+
     /// Whether conditions on columns can leave a file out.
     ///
     /// # Errors
@@ -138,6 +155,26 @@ impl IcebergTable {
     pub(crate) fn can_prune_by(&self, state: &dyn Session, filters: &[Expr]) -> Result<bool> {
         let filter = self.file_filter(state, filters).map_err(crate::sql::from_datafusion)?;
         Ok(filter.is_some())
+    }
+}
+
+/// A file that a scan would read.
+#[derive(Debug, Clone)]
+pub(crate) struct ScannedFile {
+    /// Rows that are not deleted.
+    pub(crate) rows: u64,
+    live: LiveFile,
+}
+
+impl ScannedFile {
+    /// Path, partition, counts and bounds.
+    pub(crate) fn data(&self) -> &DataFile {
+        self.live.data()
+    }
+
+    /// The partition spec that its manifest was written with.
+    pub(crate) fn spec(&self) -> &PartitionSpec {
+        &self.live.spec
     }
 }
 
@@ -165,7 +202,8 @@ impl Candidates {
             keys.iter().map(|column| filter(column, wanted).map_err(defect)).collect()
         };
         if whole.true_count() > 0 {
-            let keys = if whole.true_count() == whole.len() { keys.to_vec() } else { part(&whole)? };
+            let keys =
+                if whole.true_count() == whole.len() { keys.to_vec() } else { part(&whole)? };
             self.look_at_whole(&keys)?;
         }
         if self.null_safe && whole.true_count() < whole.len() {
@@ -191,7 +229,8 @@ impl Candidates {
             let too_many = range.len() > MOST_LOOKS;
             let mut looked = column.order[range].iter().take(MOST_LOOKS);
             let sides = || self.sides.iter().zip(&columns);
-            let hit = looked.any(|row| sides().all(|(side, column)| side.holds(file, column, *row)));
+            let hit =
+                looked.any(|row| sides().all(|(side, column)| side.holds(file, column, *row)));
             *found = hit || too_many;
         }
         Ok(())
@@ -269,7 +308,8 @@ impl Side {
         }
         let bounds = FileBounds { files, columns, partition_only: false };
         let nulls = bounds.null_counts(&column);
-        let nulls = nulls.as_ref().and_then(|nulls| nulls.as_primitive_opt::<UInt64Type>().cloned());
+        let nulls =
+            nulls.as_ref().and_then(|nulls| nulls.as_primitive_opt::<UInt64Type>().cloned());
         let null_count = |file: usize| {
             let nulls = nulls.as_ref()?;
             nulls.is_valid(file).then(|| nulls.value(file))
@@ -285,8 +325,7 @@ impl Side {
             let values = cast_with_options(&values, &key.compared_as, &safe).map_err(defect)?;
             Known::new(&converter, &values).map(Some)
         };
-        let (low, high) =
-            (known(bounds.min_values(&column))?, known(bounds.max_values(&column))?);
+        let (low, high) = (known(bounds.min_values(&column))?, known(bounds.max_values(&column))?);
         let mut sides = vec![Self {
             key: place,
             bucket: None,

@@ -63,8 +63,8 @@ impl fmt::Debug for IcebergTable {
 }
 
 /// The files of one scan.
-struct Selected {
-    files: Vec<SelectedFile>,
+pub(super) struct Selected {
+    pub(super) files: Vec<SelectedFile>,
     pruning: Pruning,
     /// The live delete files that are about one data file alone, with that file's path.
     own_deletes: Vec<(String, String)>,
@@ -271,11 +271,7 @@ impl IcebergTable {
         &self.columns
     }
 
-    fn keep_manifests(
-        &self,
-        manifests: &[ManifestFile],
-        filter: Option<&FileFilter>,
-    ) -> Vec<bool> {
+    fn keep_manifests(&self, manifests: &[ManifestFile], filter: Option<&FileFilter>) -> Vec<bool> {
         match filter {
             Some(filter) => filter.manifests(manifests, |spec_id| {
                 self.table.metadata().partition_spec_by_id(spec_id).cloned()
@@ -323,7 +319,7 @@ impl IcebergTable {
     }
 
     /// Reads manifests and deletes, and leaves out what the filter does not need.
-    async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
+    pub(super) async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
         let mut pruning = Pruning::default();
         let Some(snapshot) = &self.snapshot else {
             return Ok(Selected { files: Vec::new(), pruning, own_deletes: Vec::new() });
@@ -453,7 +449,8 @@ impl TableProvider for IcebergTable {
             with_statistics(files, &self.store, &schema, address).map_err(external)?;
         let pruning = Arc::new(selected.pruning);
         let store = self.store.clone();
-        let config = scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), options);
+        let config =
+            scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), options);
         let config = FileScanConfigBuilder::from(config)
             .with_projection_indices(Some(projection))?
             .with_limit(limit)
