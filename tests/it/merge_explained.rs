@@ -23,7 +23,7 @@ async fn table(lab: &Lab, by_position: bool) -> Changes {
     };
     for part in 0..8 {
         let insert = format!(
-            "INSERT INTO ns.t SELECT value, '{}', value FROM generate_series({}, {})",
+            "INSERT INTO ns.t SELECT value AS id, '{}' AS site, value AS n FROM generate_series({}, {})",
             if part % 2 == 0 { "a" } else { "b" },
             10 * part,
             10 * part + 9

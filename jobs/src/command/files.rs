@@ -16,8 +16,11 @@ pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 8] 
     ]
 }
 
-/// The counts as a line for people.
+/// The counts as a line for people; of a statement that looked for no rows, what it wrote.
 pub(super) fn line(report: &ChangeReport) -> String {
+    if report.files == 0 {
+        return format!("files added {}", report.files_added);
+    }
     let opened = report.files_opened.map(|opened| format!(", opened {opened}")).unwrap_or_default();
     let read = report.bytes_read.map(|read| format!("; read {}", size(read))).unwrap_or_default();
     format!(
