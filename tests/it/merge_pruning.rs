@@ -288,14 +288,14 @@ async fn m3_a_merge_reads_a_whole_table_only_if_told_to() {
         ("t.id = s.id", update.to_string(), 1, 2),
         ("t.id < s.id AND t.id >= 20 AND s.kind = 'y'", update.to_string(), 10, 5),
         ("t.id < s.id AND t.id BETWEEN 20 AND 24 AND s.kind = 'y'", update.to_string(), 1, 0),
-        ("t.id = s.id", format!("{absent} AND t.id < 20 THEN UPDATE SET n = 3"), 2, 20),
+        ("t.id = s.id", format!("{absent} AND t.id < 20 THEN UPDATE SET n = 3"), 3, 20),
         (
             "t.id = s.id",
             format!(
                 "{update} {absent} AND t.id < 10 AND t.n = 3 THEN UPDATE SET n = 4 \
                  {absent} AND (t.id BETWEEN 110 AND 114) THEN DELETE"
             ),
-            2,
+            3,
             15,
         ),
         ("false", "WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)".to_string(), 0, 2),
@@ -303,6 +303,7 @@ async fn m3_a_merge_reads_a_whole_table_only_if_told_to() {
         let report = change(&session, &merge(on, &clauses)).await;
         let shown = format!("{on} {clauses}: {report:?}");
         assert_eq!(report.files_considered, files, "{shown}");
+        assert!(report.files_opened <= Some(files), "{shown}");
         let rows = report.inserted_rows + report.updated_rows + report.deleted_rows;
         assert_eq!(rows, changed, "{shown}");
     }

@@ -298,6 +298,9 @@ impl IcebergTable {
         if let Some(only) = &self.only {
             live.data.retain(|file| only.contains(file.data().file_path()));
         }
+        if let Some(among) = &self.among {
+            live.data.retain(|file| among.holds(file.data().file_path()));
+        }
         Ok((live, read))
     }
 
