@@ -29,9 +29,11 @@ pub fn session(lab: &Lab) -> LakeSession {
 
 /// A session over a lake, with little memory for writing.
 pub fn session_of(lake: &Lake, scratch: &std::path::Path) -> LakeSession {
+    // Statements of tests are free to read all of their small tables.
     let options = ChangeOptions {
         write: small_writes(scratch),
         scratch_folder: scratch.to_path_buf(),
+        whole_table: true,
         costs: BY_SHARE,
     };
     let sql = SqlOptions { target_partitions: 2, ..SqlOptions::default() };

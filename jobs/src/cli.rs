@@ -98,6 +98,9 @@ pub(crate) enum Command {
         /// [default: tables.toml in the folder of a file, or in one of the two above it]
         #[arg(long, value_name = "FILE")]
         contract: Option<PathBuf>,
+        /// Tell what would be done, file by file, and do nothing
+        #[arg(long)]
+        explain: bool,
     },
     /// Show the versions of rows across the snapshots of a table, oldest first
     #[command(after_help = HISTORY_HELP)]
@@ -121,6 +124,13 @@ pub(crate) enum Command {
         /// Change the target on this branch; other tables are read from main
         #[arg(long, value_name = "NAME")]
         branch: Option<String>,
+        /// A MERGE may read the whole table: NOT MATCHED BY SOURCE without a scope, or an ON that
+        /// leaves no file out
+        #[arg(long)]
+        whole_table: bool,
+        /// Tell what a MERGE, UPDATE or DELETE would do, file by file, and do nothing
+        #[arg(long)]
+        explain: bool,
     },
     /// Run SQL statements interactively
     #[command(after_help = SQL_HELP)]
@@ -128,6 +138,10 @@ pub(crate) enum Command {
         /// Change targets on this branch; other tables are read from main
         #[arg(long, value_name = "NAME")]
         branch: Option<String>,
+        /// A MERGE may read the whole table: NOT MATCHED BY SOURCE without a scope, or an ON that
+        /// leaves no file out
+        #[arg(long)]
+        whole_table: bool,
     },
     /// List the snapshots of a table, oldest first
     #[command(after_help = "Example:\n  northstar snapshots bronze.lab_result")]

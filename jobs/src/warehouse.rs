@@ -111,6 +111,7 @@ impl Warehouse {
             write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..write },
             scratch_folder: self.spill_folder(),
             costs: FileCosts::default(),
+            whole_table: false,
         };
         LakeSession::new(
             self.lake.clone(),

@@ -125,6 +125,7 @@ pub(crate) fn session(lake: &Lake) -> LakeSession {
         write: writes(lake),
         scratch_folder: beside(lake, "scratch"),
         costs: BY_SHARE,
+        whole_table: true,
     };
     let engine = Arc::new(LocalEngine);
     LakeSession::new(lake.clone(), tester(), run_context(), sql, engine, options)

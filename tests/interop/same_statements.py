@@ -152,7 +152,7 @@ def step(statement, catalog, readers, peers):
     """Runs one statement everywhere and compares the table that it changes."""
     ours = readers[-1]
     sql, fails, left_out = statement["sql"], statement.get("fails", False), statement.get("not", {})
-    done = subprocess.run([*ours.command, sql], text=True, capture_output=True, check=False)
+    done = subprocess.run([*ours.command, "--whole-table", sql], text=True, capture_output=True, check=False)
     if (done.returncode != 0) != fails:
         raise Different(f"northstar ended with {done.returncode}: {done.stderr.strip()}")
     name = target(sql)

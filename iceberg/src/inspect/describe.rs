@@ -24,14 +24,14 @@ const RESERVED: [(i32, &str); 2] = [(i32::MAX - 101, "file_path"), (i32::MAX - 1
 
 /// What is needed to read a table's ids and values.
 #[derive(Debug)]
-pub(super) struct Description {
+pub(crate) struct Description {
     metadata: TableMetadataRef,
     names: HashMap<i32, String>,
     masked: HashSet<i32>,
 }
 
 impl Description {
-    pub(super) fn new(metadata: TableMetadataRef) -> Self {
+    pub(crate) fn new(metadata: TableMetadataRef) -> Self {
         // The newest name of a column counts, those of dropped ones are kept.
         let mut names: HashMap<i32, String> =
             RESERVED.iter().map(|(id, name)| (*id, (*name).to_string())).collect();
@@ -65,6 +65,14 @@ impl Description {
         })
     }
 
+    /// One bound of a column.
+    pub(crate) fn bound(&self, column_id: i32, bound: &Datum) -> String {
+        match self.masked.contains(&column_id) {
+            true => MASK.to_string(),
+            false => value_text(bound.literal(), bound.data_type()),
+        }
+    }
+
     fn by_column<T>(&self, map: &HashMap<i32, T>, value: impl Fn(&T) -> String) -> Option<String> {
         let sorted: BTreeMap<i32, &T> = map.iter().map(|(id, value)| (*id, value)).collect();
         let fields = sorted.into_iter().map(|(id, item)| {
@@ -84,7 +92,7 @@ impl Description {
     }
 
     /// A partition: `{"site": "north", "at_month": "2024-01"}`, `{}` for an unpartitioned file.
-    pub(super) fn partition(&self, spec: &PartitionSpec, values: &Struct) -> String {
+    pub(crate) fn partition(&self, spec: &PartitionSpec, values: &Struct) -> String {
         let fields = spec.fields().iter().zip(values.iter()).map(|(field, value)| {
             let value = match value {
                 Some(Literal::Primitive(value)) => {

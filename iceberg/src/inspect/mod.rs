@@ -30,6 +30,8 @@ mod partitions;
 mod phi;
 mod provider;
 
+pub(crate) use describe::Description;
+
 pub use describe::MASK;
 pub use kind::{MetadataTable, SEPARATOR};
 pub use provider::InspectTable;

@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::assign::assign;
 use super::keep::ROW_COLUMN;
 use super::query::{Parts, case, column, derived, none_of, null, number, relation, table};
+use super::scope::{binary, scope};
 use super::statement::{Action, Clause, RowStatement, has_subquery};
 use super::target::{Assigned, Source, Target};
 use crate::scan::{FILE_COLUMN, POS_COLUMN};
@@ -90,7 +91,11 @@ impl Finding<'_> {
         if let Some(source) = self.source {
             let source_table = relation(table(NAMESPACE, SOURCE, &source.alias));
             if self.by_source {
-                condition = Some(none_of(self.match_of(source_table, condition)));
+                let unmatched = none_of(self.match_of(source_table, condition));
+                condition = Some(match scope(self.list) {
+                    Some(scope) => binary(unmatched, BinaryOperator::And, scope),
+                    None => unmatched,
+                });
             } else {
                 from.push(source_table);
                 source_row = column(&source.alias, ROW_COLUMN);

@@ -7,11 +7,13 @@
 //! keep       the source of a MERGE, evaluated once        query: KeepExec over the source
 //! narrow     the files that the kept source leaves of the target (no file is opened)
 //! find       pairs of target and source rows, settled     query: KeepExec over a join
+//! scope      refuses a MERGE that would read the whole table, unless that is said to be meant
 //! counts     what the pairs come to; `cardinality` (M1)   query
 //! ways       which touched files are written anew, and from which rows are deleted by position
 //! rewrite    of the former the rows as they will be, of the latter those that change
 //!                                                         query: WriteExec over a join
 //! delete     of the latter the positions of rows that go  query: DeleteExec over the pairs
+//! explain    instead of what follows: what would be done
 //! run        commits, on the condition of `conflict`      no query
 //! ```
 //!
@@ -35,6 +37,7 @@ mod counts;
 mod create_as;
 mod define;
 mod delete;
+mod explain;
 mod find;
 mod insert;
 mod insert_statement;
@@ -48,6 +51,7 @@ mod report;
 mod rewrite;
 mod rounds;
 mod run;
+mod scope;
 mod scratch;
 mod session;
 mod statement;
@@ -59,6 +63,7 @@ pub use aside::{Aside, AsideWriter};
 pub use costs::FileCosts;
 pub use define::Defined;
 pub use delete::{DeleteExec, DeleteTask};
+pub use explain::{ExplainedFile, Explanation};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};

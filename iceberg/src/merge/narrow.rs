@@ -42,8 +42,16 @@ pub(super) struct Narrowed {
 /// A scan of the target with row addresses.
 #[derive(Debug)]
 pub(super) struct TargetScan {
-    /// The columns that are compared with keys.
+    /// The target, narrowed.
+    pub(super) table: IcebergTable,
+    /// The conditions on its columns alone.
+    pub(super) filters: Vec<Expr>,
+    /// Whether it is joined with keys by a column of its own.
+    pub(super) is_keyed: bool,
+    /// The columns that keys are looked for in, before any file is opened.
     pub(super) keys: Vec<String>,
+    /// Whether it is there for the rows that match no key.
+    pub(super) is_unmatched: bool,
     /// Whether its own conditions can leave a file out.
     pub(super) is_filtered: bool,
 }
@@ -55,21 +63,22 @@ pub(super) struct TargetScan {
 pub(super) async fn narrowed(plan: &LogicalPlan, state: &SessionState) -> Result<Narrowed> {
     let plan = state.optimize(plan).map_err(from_datafusion)?;
     let mut found = Vec::new();
-    find(&plan, &[], &mut found);
-    let (mut scans, mut tables) = (Vec::new(), Vec::new());
-    for Found { mut table, columns, filters, joins } in found {
-        let mut keys = Vec::new();
+    find(&plan, &[], false, &mut found);
+    let mut scans = Vec::new();
+    for Found { mut table, columns, filters, joins, is_unmatched } in found {
+        let (mut keys, mut is_keyed) = (Vec::new(), false);
         for join in &joins {
             let names = join.pairs.iter().filter_map(|(at, key)| Some((columns.get(*at)?, *key)));
-            let (narrower, known) = narrower(table, join, names.collect(), state).await?;
+            let compared = compared(&table, join, names.collect())?;
+            is_keyed |= !compared.is_empty();
+            let (narrower, known) = narrower(table, join, compared, state).await?;
             table = narrower;
             keys.extend(known);
         }
         let is_filtered = table.can_prune_by(state, &filters)?;
-        scans.push(TargetScan { keys, is_filtered });
-        tables.push(table);
+        scans.push(TargetScan { table, filters, is_keyed, keys, is_filtered, is_unmatched });
     }
-    let mut tables = tables.into_iter();
+    let mut tables = scans.iter().map(|scan: &TargetScan| scan.table.clone());
     let plan = plan
         .transform_down(|node| {
             let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
@@ -102,10 +111,18 @@ struct Found<'a> {
     columns: Vec<String>,
     filters: Vec<Expr>,
     joins: Vec<Keyed<'a>>,
+    is_unmatched: bool,
 }
 
 /// Finds the scans of the target in a plan, in the order of `transform_down`.
-fn find<'a>(plan: &'a LogicalPlan, joins: &[Keyed<'a>], found: &mut Vec<Found<'a>>) {
+///
+/// `is_unmatched` says that what is found is for the rows that a join has no match for.
+fn find<'a>(
+    plan: &'a LogicalPlan,
+    joins: &[Keyed<'a>],
+    is_unmatched: bool,
+    found: &mut Vec<Found<'a>>,
+) {
     match plan {
         LogicalPlan::TableScan(scan) => {
             if let Some(table) = target(&scan.source) {
@@ -114,11 +131,12 @@ fn find<'a>(plan: &'a LogicalPlan, joins: &[Keyed<'a>], found: &mut Vec<Found<'a
                 let filters = unnormalize_cols(conditions.cloned());
                 let fields = scan.projected_schema.fields().iter();
                 let columns = fields.map(|field| field.name().clone()).collect();
-                found.push(Found { table, columns, filters, joins: joins.to_vec() });
+                let joins = joins.to_vec();
+                found.push(Found { table, columns, filters, joins, is_unmatched });
             }
         }
         LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => {
-            plan.inputs().into_iter().for_each(|input| find(input, joins, found));
+            plan.inputs().into_iter().for_each(|input| find(input, joins, is_unmatched, found));
         }
         LogicalPlan::Projection(projection) => {
             let input = projection.input.as_ref();
@@ -126,7 +144,7 @@ fn find<'a>(plan: &'a LogicalPlan, joins: &[Keyed<'a>], found: &mut Vec<Found<'a
                 Expr::Column(column) => input.schema().maybe_index_of_column(&column),
                 _ => None,
             };
-            find(input, &moved(joins, place), found);
+            find(input, &moved(joins, place), is_unmatched, found);
         }
         LogicalPlan::Join(join) => {
             let wide = join.left.schema().fields().len();
@@ -152,10 +170,13 @@ fn find<'a>(plan: &'a LogicalPlan, joins: &[Keyed<'a>], found: &mut Vec<Found<'a
             if matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::RightSemi) {
                 right.extend(keyed(join, true));
             }
-            find(&join.left, &left, found);
-            find(&join.right, &right, found);
+            let kind = join.join_type;
+            let lefts = matches!(kind, JoinType::LeftAnti | JoinType::LeftMark);
+            find(&join.left, &left, is_unmatched || lefts, found);
+            let rights = matches!(kind, JoinType::RightAnti | JoinType::RightMark);
+            find(&join.right, &right, is_unmatched || rights, found);
         }
-        other => other.inputs().into_iter().for_each(|input| find(input, &[], found)),
+        other => other.inputs().into_iter().for_each(|input| find(input, &[], is_unmatched, found)),
     }
 }
 
@@ -217,24 +238,45 @@ fn target(source: &Arc<dyn datafusion::logical_expr::TableSource>) -> Option<Ice
     schema.field_with_name(FILE_COLUMN).is_ok().then_some(table)
 }
 
+/// The columns that are compared with keys: as they are, or cast in a way that bounds survive.
+fn compared<'a>(
+    table: &IcebergTable,
+    join: &Keyed<'_>,
+    pairs: Vec<(&String, &'a Expr)>,
+) -> Result<Vec<(KeyColumn, &'a Expr)>> {
+    let mut compared = Vec::new();
+    for (name, value) in pairs {
+        let compared_as = value.get_type(join.keys.schema()).map_err(from_datafusion)?;
+        let key = KeyColumn { name: name.clone(), compared_as };
+        let column = table.columns().field_with_name(name);
+        let as_it_is = column.is_ok_and(|field| *field.data_type() == key.compared_as);
+        if as_it_is || can_rule_out(table, &key) {
+            compared.push((key, value));
+        }
+    }
+    Ok(compared)
+}
+
+fn can_rule_out(table: &IcebergTable, key: &KeyColumn) -> bool {
+    table
+        .columns()
+        .field_with_name(&key.name)
+        .is_ok_and(|field| KeyColumn::can_rule_out(field.data_type(), &key.compared_as))
+}
+
 /// The table with the files alone that may hold one of a join's keys, and the columns that these are
 /// compared with.
 async fn narrower(
     table: IcebergTable,
     join: &Keyed<'_>,
-    pairs: Vec<(&String, &Expr)>,
+    compared: Vec<(KeyColumn, &Expr)>,
     state: &SessionState,
 ) -> Result<(IcebergTable, Vec<String>)> {
-    let columns = datafusion::catalog::TableProvider::schema(&table);
     let (mut keys, mut values) = (Vec::new(), Vec::new());
-    for (name, key) in pairs {
-        let compared_as = key.get_type(join.keys.schema()).map_err(from_datafusion)?;
-        let known = columns
-            .field_with_name(name)
-            .is_ok_and(|field| KeyColumn::can_rule_out(field.data_type(), &compared_as));
-        if known {
-            values.push(key.clone().alias(format!("k{}", keys.len())));
-            keys.push(KeyColumn { name: name.clone(), compared_as });
+    for (key, value) in compared {
+        if can_rule_out(&table, &key) {
+            values.push(value.clone().alias(format!("k{}", keys.len())));
+            keys.push(key);
         }
     }
     let names: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
@@ -302,6 +344,9 @@ async fn look_at(
     values: &LogicalPlan,
     state: &SessionState,
 ) -> Result<()> {
+    if candidates.all_found() {
+        return Ok(());
+    }
     let plan = state.create_physical_plan(values).await.map_err(from_datafusion)?;
     let mut stream = execute_stream(plan, state.task_ctx()).map_err(from_datafusion)?;
     let mut portion = Vec::new();

@@ -1,12 +1,13 @@
 //! Plans and runs the queries of one statement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::Column;
+use datafusion::datasource::physical_plan::{FileGroup, FileSource};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -23,7 +24,7 @@ use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::write::{WriteExec, WriteTask, described, files_of};
 use crate::commit::DeleteFile;
-use crate::scan::{FILE_COLUMN, IcebergTable, iceberg_scan};
+use crate::scan::{FILE_COLUMN, FileSlice, IcebergTable, iceberg_scan};
 use crate::sql::{Prepared, from_datafusion};
 use crate::write::{DeletesOf, Written};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
@@ -244,20 +245,22 @@ fn single(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     plan
 }
 
-/// The files that are read with row addresses, and all files. A statement with several lists of
-/// clauses scans its target once for each; the scan that reads most counts.
+/// How many files are read with row addresses, and all files. A statement with several lists of
+/// clauses scans its target once for each.
 fn considered(plan: &dyn ExecutionPlan) -> (u64, u64) {
-    let mut most = (0, 0);
-    if let Some((config, source)) = iceberg_scan(plan) {
-        let schema = datafusion::datasource::physical_plan::FileSource::table_schema(source);
-        let _ = config;
-        if schema.table_schema().field_with_name(FILE_COLUMN).is_ok() {
-            most = (source.pruning().kept, source.pruning().files);
+    fn visit<'a>(plan: &'a dyn ExecutionPlan, paths: &mut HashSet<&'a str>, all: &mut u64) {
+        if let Some((config, source)) = iceberg_scan(plan) {
+            let schema = FileSource::table_schema(source).table_schema();
+            if schema.field_with_name(FILE_COLUMN).is_ok() {
+                *all = (*all).max(source.pruning().files);
+                let files = config.file_groups.iter().flat_map(FileGroup::iter);
+                let slices = files.filter_map(|file| file.extension::<Arc<FileSlice>>());
+                paths.extend(slices.map(|slice| slice.path.as_str()));
+            }
         }
+        plan.children().into_iter().for_each(|child| visit(child.as_ref(), paths, all));
     }
-    for child in plan.children() {
-        let (kept, files) = considered(child.as_ref());
-        most = (most.0.max(kept), most.1.max(files));
-    }
-    most
+    let (mut paths, mut all) = (HashSet::new(), 0);
+    visit(plan, &mut paths, &mut all);
+    (paths.len() as u64, all)
 }

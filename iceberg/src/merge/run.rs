@@ -19,11 +19,12 @@ use super::conflict::{StillTrue, reads_elsewhere, times_read};
 use super::counts::Found;
 use super::find::{self, Finding, NAMESPACE, PAIRS, SOURCE, TARGET};
 use super::keep::Kept;
-use super::narrow::narrowed;
+use super::narrow::{TargetScan, narrowed};
 use super::planning::Planning;
 use super::query::everything;
 use super::report::ChangeReport;
 use super::rounds::{self, Destination, Round, counted};
+use super::scope;
 use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid};
@@ -43,16 +44,34 @@ use crate::{Error, ErrorKind, LakeTable, Result, TableName};
 pub(super) async fn change(
     session: &LakeSession,
     parsed: Parsed,
-    mut given: HashMap<TableName, Arc<dyn TableProvider>>,
+    given: HashMap<TableName, Arc<dyn TableProvider>>,
     to: Destination<'_>,
 ) -> Result<ChangeReport> {
+    let (run, base) = begin(session, parsed, given, to.branch).await?;
+    let verb = match run.statement.replacement {
+        Some(_) => "INSERT REPLACE WHERE",
+        None => run.statement.verb,
+    };
+    rounds::finish(session, base, to, ChangeReport::new(verb), run).await
+}
+
+/// Reads a statement that changes rows, and opens its tables.
+///
+/// # Errors
+/// As [`LakeSession::change`].
+pub(super) async fn begin<'a>(
+    session: &'a LakeSession,
+    parsed: Parsed,
+    mut given: HashMap<TableName, Arc<dyn TableProvider>>,
+    branch: &str,
+) -> Result<(Run<'a>, LakeTable)> {
     let statement = RowStatement::read(&parsed.statement)?
         .ok_or_else(|| invalid("only MERGE, UPDATE and DELETE change rows".to_string()))?;
     let name = table_name(session, &statement.target)?;
     let base = session.lake.open_table(&name, &session.access).await?;
     let base = base.with_manifests(Arc::clone(&session.manifests));
     base.check_writable()?;
-    given.insert(name.clone(), Arc::new(provider(&base, to.branch)?));
+    given.insert(name.clone(), Arc::new(provider(&base, branch)?));
     let prepared = session.sql.prepare(parsed, given).await?;
     // With its version clauses numbered, the statement is another one.
     let statement = RowStatement::read(&prepared.statement)?.unwrap_or(statement);
@@ -63,28 +82,23 @@ pub(super) async fn change(
         statement.source.as_ref().is_some_and(|source| times_read(source, &name, &default) > 0)
             || statement.with.as_ref().is_some_and(|with| times_read(with, &name, &default) > 0);
     let scratch = Scratch::create(&session.options.scratch_folder, session.lake.ids.uuid())?;
-    let verb = match statement.replacement {
-        Some(_) => "INSERT REPLACE WHERE",
-        None => statement.verb,
-    };
-    let report = ChangeReport::new(verb);
     let planning = Mutex::new(Planning::new(session, prepared, scratch));
     let source = None;
     let run = Run { session, statement, source, reads_all, source_reads_all, planning, name };
-    rounds::finish(session, base, to, report, run).await
+    Ok((run, base))
 }
 
 /// A statement under way.
 pub(super) struct Run<'a> {
     session: &'a LakeSession,
-    statement: RowStatement,
+    pub(super) statement: RowStatement,
     source: Option<Source>,
     /// Whether any change of the table since it was read may change what the statement means.
     pub(super) reads_all: bool,
     /// Whether the source itself reads the table, and so is another one after each change of it.
     source_reads_all: bool,
     pub(super) planning: Mutex<Planning<'a>>,
-    name: TableName,
+    pub(super) name: TableName,
 }
 
 #[async_trait]
@@ -108,7 +122,7 @@ impl Round for Run<'_> {
 
 impl<'a> Run<'a> {
     /// Evaluates the source of a `MERGE`: once, unless it reads the table that changes.
-    async fn keep_source(&mut self, report: &mut ChangeReport) -> Result<()> {
+    pub(super) async fn keep_source(&mut self, report: &mut ChangeReport) -> Result<()> {
         let Some(factor) = self.statement.source.clone() else { return Ok(()) };
         let alias = source_alias(&factor)?;
         if alias == alias_of(&self.statement) {
@@ -133,6 +147,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The table as the statement calls it.
+    pub(super) fn target(&self, table: &IcebergTable) -> Target {
+        Target {
+            name: self.name.clone(),
+            alias: alias_of(&self.statement),
+            columns: Arc::clone(table.columns()),
+        }
+    }
+
     /// Finds, writes and tries to commit, on the table as it is in `base`.
     async fn find_and_write(
         &self,
@@ -142,16 +165,12 @@ impl<'a> Run<'a> {
     ) -> Result<Outcome> {
         let reads = Arc::new(FileReads::default());
         let table = provider(base, to.branch)?.with_reads(Arc::clone(&reads));
-        let target = Target {
-            name: self.name.clone(),
-            alias: alias_of(&self.statement),
-            columns: Arc::clone(table.columns()),
-        };
+        let target = self.target(&table);
         let (pairs, inserts) = {
             let mut planning = self.planning.lock().await;
             planning.set_target(&self.name, table.clone())?;
             let replacement = self.replacement(&mut planning, &target).await?;
-            let pairs = self.keep_pairs(&mut planning, &target).await?;
+            let (pairs, _) = self.keep_pairs(&mut planning, &target, &table).await?;
             let inserts = match replacement {
                 Some(rows) => Some(rows),
                 None => self.inserts(&mut planning, &target).await?,
@@ -209,13 +228,22 @@ impl<'a> Run<'a> {
         outcome
     }
 
-    /// Finds the pairs in the target that `planning` knows, and keeps them.
-    async fn keep_pairs(&self, planning: &mut Planning<'a>, target: &Target) -> Result<Kept> {
+    /// Finds the pairs in the target that `planning` knows, and keeps them; and the scans of the target
+    /// that it took.
+    pub(super) async fn keep_pairs(
+        &self,
+        planning: &mut Planning<'a>,
+        target: &Target,
+        table: &IcebergTable,
+    ) -> Result<(Kept, Vec<TargetScan>)> {
         let (plan, columns) = self.pairs(planning, target).await?;
         let narrowed = narrowed(&plan, &planning.state()).await?;
+        if !self.session.options.whole_table {
+            scope::check(&self.statement, &self.name, table, &narrowed.scans).await?;
+        }
         let kept = planning.keep_optimized(&narrowed.plan, plan.schema().inner()).await?;
         planning.set_kept(PAIRS, &columns, &kept, false)?;
-        Ok(kept)
+        Ok((kept, narrowed.scans))
     }
 
     /// The plan that finds the pairs, and the names of its columns.
@@ -264,7 +292,7 @@ impl<'a> Run<'a> {
     }
 
     /// The plan of the rows to be inserted, if any clause inserts.
-    async fn inserts(
+    pub(super) async fn inserts(
         &self,
         planning: &mut Planning<'a>,
         target: &Target,

@@ -34,6 +34,9 @@ pub struct ChangeOptions {
     pub scratch_folder: PathBuf,
     /// By which files are written anew or have rows deleted, in tables that leave it open.
     pub costs: FileCosts,
+    /// Whether a `MERGE` may read the whole of its target. Without this word it is refused if neither
+    /// keys nor conditions can leave a file out.
+    pub whole_table: bool,
 }
 
 /// What a statement came to.
@@ -106,6 +109,12 @@ impl LakeSession {
         Self { engine, ..self }
     }
 
+    /// The same session, in which a `MERGE` may or may not read the whole of its target.
+    #[must_use]
+    pub fn with_whole_table(self, whole_table: bool) -> Self {
+        Self { options: ChangeOptions { whole_table, ..self.options }, ..self }
+    }
+
     /// The manifests that the session's statements have read.
     pub fn manifests(&self) -> &Arc<ManifestCache> {
         &self.manifests
@@ -156,7 +165,8 @@ impl LakeSession {
     /// done again on top of them.
     ///
     /// # Errors
-    /// `InvalidInput` for mistakes in the statement; `NotFound` for a branch that is not there;
+    /// `InvalidInput` for mistakes in the statement, and for a `MERGE` that would read the whole table
+    /// without being told to ([`ChangeOptions::whole_table`]); `NotFound` for a branch that is not there;
     /// `InvalidData` if a row would be changed twice
     /// (M1) or a required column were NULL; `Unsupported` for what cannot be honoured; `Conflict`
     /// if other writers keep coming first; `CommitUnknown` if a reply was lost for good; storage

@@ -16,11 +16,12 @@ use datafusion::catalog::Session;
 use datafusion::common::Column;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::logical_expr::Expr;
-use iceberg::spec::{PrimitiveLiteral, PrimitiveType, Transform, Type};
+use iceberg::spec::{DataFile, PartitionSpec, PrimitiveLiteral, PrimitiveType, Transform, Type};
 
 use super::files::LiveFile;
 use super::provider::IcebergTable;
 use super::prune::{Columns, FileBounds, FileFilter, partition_values};
+use super::statistics::SelectedFile;
 use crate::write::transform::transform;
 use crate::{Error, ErrorKind, Result};
 
@@ -131,6 +132,22 @@ impl IcebergTable {
         })
     }
 
+    /// The files that a scan with these conditions would read.
+    ///
+    /// # Errors
+    /// As a scan.
+    pub(crate) async fn scanned_files(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<ScannedFile>> {
+        let filter = self.file_filter(state, filters).map_err(crate::sql::from_datafusion)?;
+        let files = self.select(filter).await?.files.into_iter();
+        Ok(files
+            .map(|SelectedFile { slice, live }| ScannedFile { rows: slice.live_rows(), live })
+            .collect())
+    }
+
     /// Whether conditions on columns can leave a file out.
     ///
     /// # Errors
@@ -138,6 +155,26 @@ impl IcebergTable {
     pub(crate) fn can_prune_by(&self, state: &dyn Session, filters: &[Expr]) -> Result<bool> {
         let filter = self.file_filter(state, filters).map_err(crate::sql::from_datafusion)?;
         Ok(filter.is_some())
+    }
+}
+
+/// A file that a scan would read.
+#[derive(Debug, Clone)]
+pub(crate) struct ScannedFile {
+    /// Rows that are not deleted.
+    pub(crate) rows: u64,
+    live: LiveFile,
+}
+
+impl ScannedFile {
+    /// Path, partition, counts and bounds.
+    pub(crate) fn data(&self) -> &DataFile {
+        self.live.data()
+    }
+
+    /// The partition spec that its manifest was written with.
+    pub(crate) fn spec(&self) -> &PartitionSpec {
+        &self.live.spec
     }
 }
 

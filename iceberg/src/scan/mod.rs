@@ -48,7 +48,7 @@ mod store;
 pub(crate) mod tests;
 
 pub(crate) use bounds::scalar;
-pub(crate) use candidates::{Candidates, KeyColumn};
+pub(crate) use candidates::{Candidates, KeyColumn, ScannedFile};
 pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};

@@ -69,8 +69,8 @@ impl fmt::Debug for IcebergTable {
 }
 
 /// The files of one scan.
-struct Selected {
-    files: Vec<SelectedFile>,
+pub(super) struct Selected {
+    pub(super) files: Vec<SelectedFile>,
     pruning: Pruning,
     /// The live delete files that are about one data file alone, with that file's path.
     own_deletes: Vec<(String, String)>,
@@ -319,6 +319,9 @@ impl IcebergTable {
         if let Some(only) = &self.only {
             live.data.retain(|file| only.contains(file.data().file_path()));
         }
+        if let Some(among) = &self.among {
+            live.data.retain(|file| among.holds(file.data().file_path()));
+        }
         Ok((live, read))
     }
 
@@ -340,7 +343,7 @@ impl IcebergTable {
     }
 
     /// Reads manifests and deletes, and leaves out what the filter does not need.
-    async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
+    pub(super) async fn select(&self, filter: Option<FileFilter>) -> Result<Selected> {
         let mut pruning = Pruning::default();
         let Some(snapshot) = &self.snapshot else {
             return Ok(Selected { files: Vec::new(), pruning, own_deletes: Vec::new() });

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use northstar_iceberg::merge::{Explanation, LakeSession};
+use northstar_iceberg::observer::Silent;
 use northstar_iceberg::{Error, Result, TableName};
 use northstar_lakehouse::cdc::{MergeJob, MergeOutcome, MergeReport};
 use northstar_lakehouse::contract::Contract;
 use northstar_lakehouse::sources::csv::CsvOptions;
 
+use super::{explain, files};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -22,6 +25,7 @@ pub(crate) async fn run(
     table: &str,
     changes: &[PathBuf],
     contract: Option<&Path>,
+    explained: bool,
     printer: &Printer,
 ) -> Result<Done> {
     let name: TableName = table.parse()?;
@@ -31,6 +35,14 @@ pub(crate) async fn run(
             .map_err(|error| Error::io(error, "read the change file", path.display()))?;
     }
     let contract = read_contract(changes, contract)?;
+    if explained {
+        let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
+        match explanation(&warehouse, &name, changes, &contract).await? {
+            Some(explanation) => explain::print(&explanation, global.memory, printer)?,
+            None => printer.say("nothing would be done: there is no change that was not merged"),
+        }
+        return Ok(Done::Well);
+    }
     let progress = Arc::new(Progress::new());
     let warehouse = Warehouse::create(global, Arc::<Progress>::clone(&progress) as _).await?;
     let merged = merge(&warehouse, &name, changes, &contract).await;
@@ -47,17 +59,36 @@ pub(crate) async fn merge(
     contract: &Contract,
 ) -> Result<MergeReport> {
     let session = warehouse.changing_session("merge")?;
-    let job = MergeJob {
+    Box::pin(job(warehouse, &session, table, contract).run(changes)).await
+}
+
+/// What merging would do; `None` if that is nothing.
+async fn explanation(
+    warehouse: &Warehouse,
+    table: &TableName,
+    changes: &[PathBuf],
+    contract: &Contract,
+) -> Result<Option<Explanation>> {
+    let session = warehouse.changing_session("merge")?;
+    Box::pin(job(warehouse, &session, table, contract).explain(changes)).await
+}
+
+fn job<'a>(
+    warehouse: &'a Warehouse,
+    session: &'a LakeSession,
+    table: &TableName,
+    contract: &Contract,
+) -> MergeJob<'a> {
+    MergeJob {
         lake: &warehouse.lake,
-        session: &session,
+        session,
         table: table.clone(),
         contract: contract.table(table.table()),
         run: warehouse.run("merge"),
         access: warehouse.access.clone(),
         csv: CsvOptions::default(),
         scratch_folder: warehouse.spill_folder(),
-    };
-    Box::pin(job.run(changes)).await
+    }
 }
 
 /// The contract that was named, or the first that lies in the folder of a file or above it.
@@ -97,13 +128,20 @@ pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) 
         ("unchanged", report.unchanged),
     ];
     let mut names: Vec<&str> = counts.iter().map(|(name, _)| *name).collect();
-    let mut row: Vec<String> = counts.iter().map(|(_, count)| count.to_string()).collect();
+    let mut row: Vec<_> = counts.iter().map(|(_, count)| Some(count.to_string())).collect();
     let snapshot = report.snapshot_id.map_or_else(|| "none".to_string(), |id| id.to_string());
     if !printer.is_for_people() {
+        for (name, count) in report.statement.iter().flat_map(files::counts) {
+            names.push(name);
+            row.push(count.map(|count| count.to_string()));
+        }
         names.push("snapshot");
-        row.push(snapshot.clone());
+        row.push(Some(snapshot.clone()));
     }
-    printer.table(&names, &[row])?;
+    printer.rows(&names, &[row])?;
+    if let Some(statement) = report.statement.as_ref().filter(|_| printer.is_for_people()) {
+        printer.wrapped(0, &files::line(statement));
+    }
     let said = match report.outcome {
         MergeOutcome::Merged => "merged",
         MergeOutcome::AlreadyMerged => "already merged; nothing was done",

@@ -4,6 +4,8 @@ mod branch;
 mod cherry_pick;
 mod demo;
 mod diff;
+mod explain;
+mod files;
 mod generate;
 mod history;
 mod load;
@@ -39,14 +41,18 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
             };
             load::run(global, &request, printer).await
         }
-        Command::Merge { table, changes, contract } => {
-            merge::run(global, table, changes, contract.as_deref(), printer).await
+        Command::Merge { table, changes, contract, explain } => {
+            merge::run(global, table, changes, contract.as_deref(), *explain, printer).await
         }
         Command::History { table, key_from, key_column } => {
             history::run(global, table, key_from, key_column, printer).await
         }
-        Command::Sql { query, branch } => sql::run(global, query, branch.as_deref(), printer).await,
-        Command::Shell { branch } => shell::run(global, branch.as_deref(), printer).await,
+        Command::Sql { query, branch, whole_table, explain } => {
+            sql::run(global, query, branch.as_deref(), (*whole_table, *explain), printer).await
+        }
+        Command::Shell { branch, whole_table } => {
+            shell::run(global, branch.as_deref(), *whole_table, printer).await
+        }
         Command::Snapshots { table } => snapshots::run(global, table, printer).await,
         Command::Maintain(job) => maintain::run(global, job, printer).await,
         Command::Tag(tag) => tag::run(global, tag, printer).await,

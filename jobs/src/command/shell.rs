@@ -19,9 +19,14 @@ const HELP: &str = r"End a query with `;`. Ctrl-C drops the line, Ctrl-D leaves.
   \h         this help
   \q         leave";
 
-pub(crate) async fn run(global: &Global, branch: Option<&str>, printer: &Printer) -> Result<Done> {
+pub(crate) async fn run(
+    global: &Global,
+    branch: Option<&str>,
+    whole_table: bool,
+    printer: &Printer,
+) -> Result<Done> {
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
-    let session = warehouse.changing_session("shell")?;
+    let session = warehouse.changing_session("shell")?.with_whole_table(whole_table);
     let failed = |error: ReadlineError| {
         Error::new(ErrorKind::Storage, "the terminal cannot be read").with_source(error)
     };

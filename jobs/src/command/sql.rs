@@ -1,5 +1,6 @@
 //! `northstar sql`: one query.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use northstar_iceberg::observer::Silent;
 use northstar_iceberg::sql::from_datafusion;
 use northstar_iceberg::{Error, Result};
 
+use super::{explain, files};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -17,6 +19,7 @@ pub(crate) async fn run(
     global: &Global,
     query: &str,
     branch: Option<&str>,
+    (whole_table, explained): (bool, bool),
     printer: &Printer,
 ) -> Result<Done> {
     let mut text = query.to_string();
@@ -27,7 +30,13 @@ pub(crate) async fn run(
             .map_err(|error| Error::io(error, "read the query", "standard input"))?;
     }
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
-    execute(&warehouse.changing_session("sql")?, &text, branch, printer).await?;
+    let session = warehouse.changing_session("sql")?.with_whole_table(whole_table);
+    if explained {
+        let explanation = Box::pin(session.explain(&text, HashMap::new(), branch)).await?;
+        explain::print(&explanation, global.memory, printer)?;
+        return Ok(Done::Well);
+    }
+    execute(&session, &text, branch, printer).await?;
     Ok(Done::Well)
 }
 
@@ -54,31 +63,27 @@ pub(crate) async fn execute(
 
 /// Prints what a statement changed.
 pub(crate) fn changed(report: &ChangeReport, printer: &Printer) -> Result<()> {
-    let counts = [
-        report.inserted_rows,
-        report.updated_rows,
-        report.deleted_rows,
-        report.unchanged_rows,
-        report.files_considered,
-        report.files_rewritten,
-        report.files_added,
-    ];
     let snapshot = match report.snapshot_id {
         Some(id) => id.to_string(),
         None => "none".to_string(),
     };
-    let row: Vec<String> =
-        counts.iter().map(u64::to_string).chain([report.rounds.to_string(), snapshot]).collect();
-    let names = [
-        "inserted",
-        "updated",
-        "deleted",
-        "unchanged",
-        "read",
-        "rewritten",
-        "added",
-        "rounds",
-        "snapshot",
+    let mut cells = vec![
+        ("inserted", Some(report.inserted_rows)),
+        ("updated", Some(report.updated_rows)),
+        ("deleted", Some(report.deleted_rows)),
+        ("unchanged", Some(report.unchanged_rows)),
     ];
-    printer.table(&names, &[row])
+    if !printer.is_for_people() {
+        cells.extend(files::counts(report));
+    }
+    cells.push(("rounds", Some(u64::from(report.rounds))));
+    let (mut names, mut row): (Vec<_>, Vec<_>) =
+        cells.into_iter().map(|(name, count)| (name, count.map(|count| count.to_string()))).unzip();
+    names.push("snapshot");
+    row.push(Some(snapshot));
+    printer.rows(&names, &[row])?;
+    if printer.is_for_people() {
+        printer.wrapped(0, &files::line(report));
+    }
+    Ok(())
 }

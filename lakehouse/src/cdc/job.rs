@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use northstar_iceberg::access::Access;
 use northstar_iceberg::commit::{CommitRequest, FileChange, RunContext, Validation};
-use northstar_iceberg::merge::{LakeSession, StatementCommit};
+use northstar_iceberg::merge::{Explanation, LakeSession, StatementCommit};
 use northstar_iceberg::{Lake, LakeTable, TableName};
 
 use super::files::{ChangeFile, Format};
@@ -174,6 +174,48 @@ impl MergeJob<'_> {
         Ok(typed.collect())
     }
 
+    /// What merging the files would do to the table that is there; `None` if they were merged before or
+    /// hold no change. Nothing is written but what is put aside meanwhile.
+    ///
+    /// # Errors
+    /// `NotFound` for a table that is not there; else as [`MergeJob::run`].
+    pub async fn explain(&self, paths: &[PathBuf]) -> Result<Option<Explanation>> {
+        let files = tokio::task::block_in_place(|| files::open(paths))?;
+        let table = self.lake.open_table(&self.table, &self.access).await?;
+        let target = Target::of_table(&table, &self.contract)?;
+        let id = id_of(&table, &files);
+        if table.snapshot_of_commit(&id).is_some() {
+            return Ok(None);
+        }
+        let before = table.inherited_summary(WATERMARK_SUMMARY);
+        let staged = self.stage(&target, before, &files)?;
+        if staged.last_position.is_none() {
+            return Ok(None);
+        }
+        let given = [(statement::staged_name()?, staged.rows.table())].into();
+        let sql = statement::merge(&target, &id);
+        Box::pin(self.session.explain(&sql, given, None)).await.map(Some)
+    }
+
+    /// Puts the changes of files aside, those behind the watermark.
+    fn stage(
+        &self,
+        target: &Target,
+        watermark: Option<&str>,
+        files: &[ChangeFile],
+    ) -> Result<Staged> {
+        let staging = Staging {
+            lake: self.lake,
+            scratch_folder: &self.scratch_folder,
+            target,
+            renames: &columns::renames(&self.contract),
+            csv: &self.csv,
+            watermark,
+            skip: target.deletes == Deletes::Hard,
+        };
+        tokio::task::block_in_place(|| staging.stage(files))
+    }
+
     async fn merge_into(
         &self,
         table: &LakeTable,
@@ -181,17 +223,8 @@ impl MergeJob<'_> {
         files: &[ChangeFile],
     ) -> Result<MergeReport> {
         let before = table.inherited_summary(WATERMARK_SUMMARY).map(str::to_string);
-        let staging = Staging {
-            lake: self.lake,
-            scratch_folder: &self.scratch_folder,
-            target,
-            renames: &columns::renames(&self.contract),
-            csv: &self.csv,
-            watermark: before.as_deref(),
-            skip: target.deletes == Deletes::Hard,
-        };
         let Staged { rows, counts: read, last_position } =
-            tokio::task::block_in_place(|| staging.stage(files))?;
+            self.stage(target, before.as_deref(), files)?;
         let outcome = if read.read_rows == 0 { MergeOutcome::Empty } else { MergeOutcome::Merged };
         let mut report = MergeReport {
             read_rows: read.read_rows,
@@ -225,6 +258,7 @@ impl MergeJob<'_> {
         }
         let now = self.lake.open_table(&self.table, &self.access).await?;
         counts::add(&mut report, &changed, (self.session, target, &id), &now).await?;
+        report.statement = Some(changed);
         Ok(report)
     }
 

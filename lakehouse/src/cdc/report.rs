@@ -1,5 +1,7 @@
 //! What a merge of change files did.
 
+use northstar_iceberg::merge::ChangeReport;
+
 /// How a merge ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeOutcome {
@@ -38,6 +40,8 @@ pub struct MergeReport {
     pub unchanged: u64,
     /// The snapshot that holds the changes.
     pub snapshot_id: Option<i64>,
+    /// What it did to the files of the table; `None` if no statement was run.
+    pub statement: Option<ChangeReport>,
 }
 
 impl MergeReport {
@@ -56,6 +60,7 @@ impl MergeReport {
             deleted: 0,
             unchanged: 0,
             snapshot_id: None,
+            statement: None,
         }
     }
 }
