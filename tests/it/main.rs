@@ -20,6 +20,7 @@ mod inspect;
 mod loads;
 mod maintenance;
 mod merge_conflicts;
+mod merge_memory;
 mod merge_model;
 mod merge_on_read;
 mod merges;

@@ -9,6 +9,7 @@
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
 //!  ├ inventory  the same without rows, for maintenance
 //!  ├ statistics what the planner may know of a file
+//!  ├ width      how many rows a batch has where rows are wide
 //!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
 //! source    DataFusion's Parquet source, wrapped
 //!  ├ slice      one file with its deletes, as it travels
@@ -38,6 +39,7 @@ mod slice;
 mod source;
 mod statistics;
 mod store;
+mod width;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -47,6 +49,7 @@ pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
 pub(crate) use partition::{comparable, widened};
+pub(crate) use width::batch_rows;
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use manifest_cache::ManifestCache;

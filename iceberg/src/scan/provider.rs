@@ -1,5 +1,6 @@
 //! An Iceberg table at one snapshot, as DataFusion scans it.
 
+use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
 use datafusion::common::{DataFusionError, Result as DFResult, ToDFSchema};
 use datafusion::datasource::physical_plan::FileScanConfigBuilder;
 use datafusion::datasource::source::DataSourceExec;
@@ -28,8 +30,10 @@ use super::manifest_cache::ManifestCache;
 use super::partition::widened;
 use super::prune::{FileFilter, Pruning};
 use super::slice::FileSlice;
+use super::source::IcebergSource;
 use super::statistics::{SelectedFile, constants, with_statistics};
 use super::store::store_url;
+use super::width::{self, batch_rows, row_bytes};
 use crate::table::schema::query_schema;
 use crate::write::DeletesOf;
 use crate::{Error, ErrorKind, Result};
@@ -370,16 +374,32 @@ impl TableProvider for IcebergTable {
             position: projection.contains(&(self.columns.fields().len() + 1)),
         };
         let schema = table_schema(Arc::clone(&self.columns), address);
-        let partitions = state.config().target_partitions();
+        let row_bytes = row_bytes(&selected.files, &self.columns, &projection);
+        let wide = batch_rows(row_bytes);
+        let most = wide.and_then(|_| {
+            width::partitions(&selected.files, state.runtime_env().memory_pool.as_ref())
+        });
+        let partitions = state.config().target_partitions().min(most.unwrap_or(usize::MAX));
         let files = spread(selected.files, partitions);
-        let (groups, statistics) =
+        let (groups, mut statistics) =
             with_statistics(files, &self.store, &schema, address).map_err(external)?;
+        if wide.is_some() {
+            // A join takes few rows for little, if it does not know better.
+            let row_bytes = usize::try_from(row_bytes).unwrap_or(usize::MAX);
+            let bytes = statistics.num_rows.multiply(&Precision::Inexact(row_bytes));
+            statistics.total_byte_size = bytes.to_inexact();
+        }
         let pruning = Arc::new(selected.pruning);
         let store = self.store.clone();
-        let config = scan_config(store, schema, groups, statistics, pruning, options);
+        let mut config = scan_config(store, schema, groups, statistics, pruning, options);
+        let source = config.file_source().as_ref() as &dyn Any;
+        if let Some((source, most)) = source.downcast_ref::<IcebergSource>().zip(most) {
+            config.file_source = Arc::new(source.with_most_partitions(most));
+        }
         let config = FileScanConfigBuilder::from(config)
             .with_projection_indices(Some(projection))?
             .with_limit(limit)
+            .with_batch_size(wide.filter(|rows| *rows < state.config().batch_size()))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
