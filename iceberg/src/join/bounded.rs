@@ -6,12 +6,15 @@ use datafusion::common::Result as DFResult;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 
 use super::spilling::SpillingJoinExec;
+
+/// A partition of a query over wide rows has so much memory, or there is only one.
+const WIDE_PARTITION_BYTES: usize = 256 << 20;
 
 /// The plan, with hash joins that put on disk what is too large, and the context to run it in. Both
 /// stay as they are if the memory has no limit.
@@ -44,6 +47,24 @@ pub(crate) fn bounded(
         _ => context,
     };
     Ok((plan, context))
+}
+
+/// The state to plan a query with whose rows are wide, if they need fewer partitions than it has:
+/// each has row groups and batches of its own in memory.
+pub(crate) fn fewer_partitions(
+    plan: &dyn ExecutionPlan,
+    state: &SessionState,
+) -> Option<SessionState> {
+    let MemoryLimit::Finite(bytes) = state.runtime_env().memory_pool.memory_limit() else {
+        return None;
+    };
+    scanned_rows(plan)?;
+    let partitions = (bytes / WIDE_PARTITION_BYTES).max(1);
+    if partitions >= state.config().target_partitions() {
+        return None;
+    }
+    let config = state.config().clone().with_target_partitions(partitions);
+    Some(SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build())
 }
 
 fn count_joins(plan: &dyn ExecutionPlan) -> usize {

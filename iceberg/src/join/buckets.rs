@@ -7,16 +7,17 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as DFResult;
-use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SpillFile};
 use datafusion::physical_plan::EmptyRecordBatchStream;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::spill::{SpillManager, get_record_batch_memory_size};
 
 use super::keys::{Keys, hashes};
+use super::probe::Joining;
 
-/// Into how many buckets rows are divided at a time.
-const BUCKETS: usize = 32;
+/// The bitmap of a side's keys takes this share of what a bucket may take.
+const KEYS_SHARE: usize = 8;
 
 /// Appends a batch to a file, or ends the file and gives it if it has any.
 type Append = Box<dyn FnMut(Option<&RecordBatch>) -> DFResult<Option<Arc<dyn SpillFile>>> + Send>;
@@ -34,19 +35,18 @@ pub(super) struct Dividing {
 }
 
 impl Dividing {
-    /// Nothing yet of a side with these columns and keys. With `key_bytes`, the keys are noted in a
-    /// bitmap of that size.
+    /// Nothing yet of a side with these columns and keys, which are noted on request.
     pub(super) fn new(
+        joining: &Joining,
         schema: SchemaRef,
         on: Vec<Arc<dyn PhysicalExpr>>,
         level: usize,
-        key_bytes: Option<usize>,
-        context: &TaskContext,
+        with_keys: bool,
     ) -> DFResult<Self> {
         let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-        let spills = SpillManager::new(context.runtime_env(), metrics, schema);
-        let mut appends: Vec<Append> = Vec::with_capacity(BUCKETS);
-        for _ in 0..BUCKETS {
+        let spills = SpillManager::new(joining.context.runtime_env(), metrics, schema);
+        let mut appends: Vec<Append> = Vec::with_capacity(joining.buckets);
+        for _ in 0..joining.buckets {
             let mut file = spills.create_in_progress_file("join")?;
             appends.push(Box::new(move |batch| match batch {
                 Some(batch) => file.append_batch(batch).map(|_| None),
@@ -58,9 +58,9 @@ impl Dividing {
             level,
             spills,
             appends,
-            sizes: vec![(0, 0); BUCKETS],
-            places: vec![Vec::new(); BUCKETS],
-            keys: key_bytes.map(Keys::new),
+            sizes: vec![(0, 0); joining.buckets],
+            places: vec![Vec::new(); joining.buckets],
+            keys: with_keys.then(|| Keys::new(joining.bucket_bytes / KEYS_SHARE)),
         })
     }
 
@@ -82,7 +82,7 @@ impl Dividing {
                 keys.add(hash);
             }
             // The upper bits; the bitmap takes the lower ones.
-            let bucket = usize::try_from(hash >> 40).unwrap_or(0) % BUCKETS;
+            let bucket = usize::try_from(hash >> 40).unwrap_or(0) % self.places.len();
             self.places[bucket].push(row);
         }
         for (bucket, rows) in self.places.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
@@ -100,7 +100,7 @@ impl Dividing {
 
     /// The side, once all of its rows are there.
     pub(super) fn finish(mut self) -> DFResult<Buckets> {
-        let mut buckets = Vec::with_capacity(BUCKETS);
+        let mut buckets = Vec::with_capacity(self.sizes.len());
         for (append, (rows, bytes)) in self.appends.iter_mut().zip(self.sizes) {
             buckets.push(Bucket { file: append(None)?, rows, bytes });
         }

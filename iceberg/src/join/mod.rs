@@ -23,4 +23,4 @@ mod spilling;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bounded::bounded;
+pub(crate) use bounded::{bounded, fewer_partitions};

@@ -33,6 +33,8 @@ pub(super) struct Joining {
     pub(super) join: Arc<HashJoinExec>,
     /// A left bucket of at most so many bytes is joined in memory.
     pub(super) bucket_bytes: usize,
+    /// Into how many buckets rows are divided at a time. Each is an open file.
+    pub(super) buckets: usize,
     pub(super) context: Arc<TaskContext>,
 }
 
@@ -43,11 +45,6 @@ impl Joining {
 
     fn right_keys(&self) -> Vec<Arc<dyn PhysicalExpr>> {
         self.join.on().iter().map(|(_, right)| Arc::clone(right)).collect()
-    }
-
-    /// The size of the bitmap of the left side's keys.
-    pub(super) fn key_bytes(&self) -> usize {
-        self.bucket_bytes / 8
     }
 
     /// The join of a left side with some right rows.
@@ -70,8 +67,7 @@ impl Joining {
         level: usize,
         out: &Out,
     ) -> DFResult<()> {
-        let mut dividing =
-            Dividing::new(right.schema(), self.right_keys(), level, None, &self.context)?;
+        let mut dividing = Dividing::new(self, right.schema(), self.right_keys(), level, false)?;
         // Right rows that match nothing are joined with nothing at once, and not put on disk.
         let (alone, joined_alone) = match emits_right(*self.join.join_type()) {
             true => {
@@ -129,13 +125,8 @@ impl Joining {
             let swapped = l.bytes > self.bucket_bytes && r.bytes <= self.bucket_bytes;
             if l.bytes > self.bucket_bytes && !swapped && level < MOST_LEVELS {
                 let level = level + 1;
-                let mut dividing = Dividing::new(
-                    self.join.left().schema(),
-                    self.left_keys(),
-                    level,
-                    Some(self.key_bytes()),
-                    &self.context,
-                )?;
+                let schema = self.join.left().schema();
+                let mut dividing = Dividing::new(self, schema, self.left_keys(), level, true)?;
                 let mut rows = left.read(l)?;
                 while let Some(batch) = rows.next().await {
                     dividing.push(&batch?, None)?;

@@ -26,6 +26,11 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use super::buckets::{Buckets, Dividing};
 use super::probe::{Joining, emits_left, nothing, several};
 
+/// The partitions of a join have at most about so many files open while they divide rows.
+const OPEN_FILES: usize = 256;
+const FEWEST_BUCKETS: usize = 8;
+const MOST_BUCKETS: usize = 64;
+
 /// A hash join that reads its left side into memory up to a limit, and beyond it puts both sides on
 /// disk.
 pub(super) struct SpillingJoinExec {
@@ -68,7 +73,8 @@ impl SpillingJoinExec {
         // The partitions join at the same time.
         let partitions = self.properties().output_partitioning().partition_count().max(1);
         let bucket_bytes = self.left_bytes / partitions;
-        Joining { join: Arc::clone(&self.join), bucket_bytes, context }
+        let buckets = (OPEN_FILES / partitions).clamp(FEWEST_BUCKETS, MOST_BUCKETS);
+        Joining { join: Arc::clone(&self.join), bucket_bytes, buckets, context }
     }
 }
 
@@ -270,9 +276,8 @@ async fn read_part(
 }
 
 fn divided(joining: &Joining, batches: Vec<RecordBatch>) -> DFResult<Dividing> {
-    let key_bytes = Some(joining.key_bytes());
     let schema = joining.join.left().schema();
-    let mut dividing = Dividing::new(schema, joining.left_keys(), 0, key_bytes, &joining.context)?;
+    let mut dividing = Dividing::new(joining, schema, joining.left_keys(), 0, true)?;
     for batch in batches {
         dividing.push(&batch, None)?;
     }
