@@ -9,6 +9,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use crate::Result;
+use crate::join::bounded;
 use crate::sql::from_datafusion;
 
 /// Runs plans.
@@ -33,7 +34,8 @@ pub trait Engine: Debug + Send + Sync {
     }
 }
 
-/// Runs plans in this process.
+/// Runs plans in this process. Where the session's memory is limited, hash joins put on disk what is
+/// too large for it.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct LocalEngine;
 
@@ -44,6 +46,7 @@ impl Engine for LocalEngine {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<Vec<RecordBatch>> {
+        let (plan, context) = bounded(plan, context).map_err(from_datafusion)?;
         collect(plan, context).await.map_err(from_datafusion)
     }
 

@@ -19,6 +19,7 @@
 //! | [`inspect`] | metadata tables: snapshots, files, manifests … as SQL reads them |
 //! | [`maintenance`] | what keeps a table small and quick: compaction, expiry, orphans |
 //! | [`engine`] | where queries run |
+//! | `join` | hash joins within a memory limit |
 //! | [`sql`] | SQL sessions with `VERSION AS OF` and `TIMESTAMP AS OF` |
 //! | [`codec`] | the scan as it travels to executors |
 //! | [`access`], [`clock`], [`ids`], [`observer`], [`storage`] | what is passed in from outside |
@@ -32,6 +33,7 @@ pub mod engine;
 pub mod history;
 pub mod ids;
 pub mod inspect;
+mod join;
 pub mod lake;
 pub mod maintenance;
 pub mod merge;

@@ -1,5 +1,6 @@
 //! `northstar`: loads extracts into Iceberg tables and reads them as they are and as they were.
 
+mod allocator;
 mod cli;
 mod command;
 mod exit;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    allocator::set_up();
     exit::quiet_broken_pipe();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

@@ -107,8 +107,9 @@ impl Warehouse {
     pub(crate) fn maintaining_session(&self, job: &str, threads: usize) -> Result<LakeSession> {
         let write = self.write_options(threads);
         let options = ChangeOptions {
-            // Queries run while files are written, and have the rest.
-            write: WriteOptions { memory_bytes: self.memory_bytes / 2, ..write },
+            // A quarter for rows that wait and a quarter for encoding. Queries run meanwhile, and have
+            // the rest.
+            write: WriteOptions { memory_bytes: self.memory_bytes / 4, ..write },
             scratch_folder: self.spill_folder(),
             costs: FileCosts::default(),
             whole_table: false,

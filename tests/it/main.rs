@@ -21,6 +21,7 @@ mod loads;
 mod maintenance;
 mod merge_conflicts;
 mod merge_explained;
+mod merge_memory;
 mod merge_model;
 mod merge_on_read;
 mod merge_pruning;

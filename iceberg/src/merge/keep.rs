@@ -39,8 +39,11 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::ids::Ids;
-use crate::scan::store_path;
+use crate::scan::{batch_rows, store_path};
 use crate::{Error, ErrorKind, Result};
+
+/// A row group is kept in memory while it is written, and again while it is read.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// The column that numbers the kept rows, from 1.
 pub(crate) const ROW_COLUMN: &str = "__northstar_row";
@@ -212,6 +215,7 @@ pub(super) fn properties() -> WriterProperties {
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(128 << 10))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
         .set_dictionary_enabled(false)
         .build()
 }
@@ -254,6 +258,15 @@ impl Kept {
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
+
+    /// The rows of a batch, if rows are wide: columns of a fixed width never are.
+    fn wide(&self, projection: Option<&Vec<usize>>) -> Option<usize> {
+        let fixed = |at: &usize| self.schema.field(*at).data_type().primitive_width().is_some();
+        match projection {
+            Some(columns) if columns.iter().all(fixed) => None,
+            _ => batch_rows(self.bytes / self.rows.max(1)),
+        }
+    }
 }
 
 #[async_trait]
@@ -268,7 +281,7 @@ impl TableProvider for Kept {
 
     async fn scan(
         &self,
-        _: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _: &[Expr],
         limit: Option<usize>,
@@ -295,6 +308,9 @@ impl TableProvider for Kept {
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
+            .with_batch_size(
+                self.wide(projection).filter(|rows| *rows < state.config().batch_size()),
+            )
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

@@ -24,6 +24,7 @@ use super::scratch::Scratch;
 use super::session::LakeSession;
 use super::write::{WriteExec, WriteTask, described, files_of};
 use crate::commit::DeleteFile;
+use crate::join::fewer_partitions;
 use crate::scan::{FILE_COLUMN, FileSlice, IcebergTable, iceberg_scan};
 use crate::sql::{Prepared, from_datafusion};
 use crate::write::{DeletesOf, Written};
@@ -221,8 +222,12 @@ impl<'a> Planning<'a> {
 
     async fn physical(&self, plan: &LogicalPlan) -> Result<(Arc<dyn ExecutionPlan>, SessionState)> {
         let state = self.prepared.state();
-        let plan = state.create_physical_plan(plan).await.map_err(from_datafusion)?;
-        Ok((plan, state))
+        let physical = state.create_physical_plan(plan).await.map_err(from_datafusion)?;
+        let Some(state) = fewer_partitions(physical.as_ref(), &state) else {
+            return Ok((physical, state));
+        };
+        let physical = state.create_physical_plan(plan).await.map_err(from_datafusion)?;
+        Ok((physical, state))
     }
 }
 

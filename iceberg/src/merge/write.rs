@@ -10,6 +10,9 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DFResult, internal_err};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -122,9 +125,12 @@ impl ExecutionPlan for WriteExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> DFResult<SendableRecordBatchStream> {
+        let mut task = self.task.clone();
+        // Held before the rows are asked for, so that joins and sorts do with what is left.
+        let held = writers_share(&mut task.options, context.memory_pool())?;
         let rows = self.input.execute(partition, context)?;
-        let task = self.task.clone();
         let work = async move {
+            let _held = held;
             let external = |error: Error| DataFusionError::External(Box::new(error));
             let metadata = Arc::clone(&task.metadata);
             let written = write(rows, task).await?;
@@ -132,6 +138,20 @@ impl ExecutionPlan for WriteExec {
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::once(work))))
     }
+}
+
+/// Takes what a writer needs out of the memory of the session: for rows that wait, and as much for
+/// encoding; half of it at most.
+fn writers_share(
+    options: &mut WriteOptions,
+    pool: &Arc<dyn MemoryPool>,
+) -> DFResult<MemoryReservation> {
+    let held = MemoryConsumer::new("TableWriter").register(pool);
+    if let MemoryLimit::Finite(bytes) = pool.memory_limit() {
+        options.memory_bytes = options.memory_bytes.min(bytes / 4);
+        held.try_grow(2 * options.memory_bytes)?;
+    }
+    Ok(held)
 }
 
 async fn write(mut rows: SendableRecordBatchStream, task: WriteTask) -> DFResult<Written> {

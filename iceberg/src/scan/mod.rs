@@ -10,7 +10,10 @@
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
 //!  ├ inventory  the same without rows, for maintenance
 //!  ├ statistics what the planner may know of a file
-//!  ╰ config     the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
+//!  ├ width      how many rows a batch has where rows are wide
+//!  ├ rows       rows that one scan reads or leaves out, beside those deleted
+//!  ├ planned    the plan: `DataSourceExec` over `FileScanConfig` over `IcebergSource`
+//!  ╰ config     its schema and configuration
 //! source    DataFusion's Parquet source, wrapped
 //!  ├ slice      one file with its deletes, as it travels
 //!  ├ adapter    columns found by field id, `nested` ones part by part
@@ -35,6 +38,7 @@ mod manifest_cache;
 mod nested;
 mod open;
 mod partition;
+mod planned;
 mod provider;
 mod prune;
 mod reads;
@@ -43,6 +47,7 @@ mod slice;
 mod source;
 mod statistics;
 mod store;
+mod width;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -54,6 +59,7 @@ pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};
 pub(crate) use partition::{comparable, widened};
 pub(crate) use rows::{Positions, RowChoice};
+pub(crate) use width::batch_rows;
 
 pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
 pub use manifest_cache::ManifestCache;

@@ -1,27 +1,20 @@
 //! An Iceberg table at one snapshot, as DataFusion scans it.
 
-use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{DataFusionError, Result as DFResult, ToDFSchema};
-use datafusion::datasource::physical_plan::FileScanConfigBuilder;
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::{TableProvider, TableType};
+use datafusion::common::{Result as DFResult, ToDFSchema};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::logical_expr::Expr;
 use iceberg::spec::{FormatVersion, ManifestFile, Schema, SnapshotRef};
 use iceberg::table::Table;
 
 use super::candidates::Among;
-use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
+use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, table_schema};
 use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
 use super::files::{LiveFile, LiveFiles, live_files, manifests};
@@ -32,7 +25,7 @@ use super::prune::{FileFilter, Pruning};
 use super::reads::FileReads;
 use super::rows::RowChoice;
 use super::slice::FileSlice;
-use super::statistics::{SelectedFile, constants, with_statistics};
+use super::statistics::{SelectedFile, constants};
 use super::store::store_url;
 use crate::table::schema::query_schema;
 use crate::write::DeletesOf;
@@ -41,25 +34,25 @@ use crate::{Error, ErrorKind, Result};
 /// An Iceberg table at one snapshot. It does not follow later commits.
 #[derive(Clone)]
 pub struct IcebergTable {
-    table: Table,
-    snapshot: Option<SnapshotRef>,
-    store: ObjectStoreUrl,
-    iceberg: Arc<Schema>,
+    pub(super) table: Table,
+    pub(super) snapshot: Option<SnapshotRef>,
+    pub(super) store: ObjectStoreUrl,
+    pub(super) iceberg: Arc<Schema>,
     /// The table's own columns.
-    columns: SchemaRef,
+    pub(super) columns: SchemaRef,
     /// Those columns, and those of the row address if asked for.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// The only files to be read, by path; all if there are none.
-    only: Option<Arc<HashSet<String>>>,
+    pub(super) only: Option<Arc<HashSet<String>>>,
     /// What a look at the keys of a join has left of the files.
-    among: Option<Arc<Among>>,
-    cache: Arc<ManifestCache>,
+    pub(super) among: Option<Arc<Among>>,
+    pub(super) cache: Arc<ManifestCache>,
     /// Where what is read is counted.
-    reads: Option<Arc<FileReads>>,
+    pub(super) reads: Option<Arc<FileReads>>,
     /// Which of the live rows are read; all if there is no choice.
-    rows: Option<RowChoice>,
+    pub(super) rows: Option<RowChoice>,
     /// Whether filters run while Parquet is decoded.
-    decodes_late: bool,
+    pub(super) decodes_late: bool,
 }
 
 impl fmt::Debug for IcebergTable {
@@ -405,24 +398,6 @@ impl IcebergTable {
     }
 }
 
-/// The files in at most `partitions` groups: the largest first, each to the group with the least
-/// bytes so far.
-fn spread(mut files: Vec<SelectedFile>, partitions: usize) -> Vec<Vec<SelectedFile>> {
-    files.sort_by(|a, b| {
-        let (a, b) = (&a.slice, &b.slice);
-        Reverse(a.size_bytes).cmp(&Reverse(b.size_bytes)).then_with(|| a.path.cmp(&b.path))
-    });
-    let mut groups = Vec::new();
-    groups.resize_with(partitions.min(files.len()).max(1), || (0, Vec::new()));
-    for file in files {
-        if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-            *bytes += file.slice.size_bytes;
-            group.push(file);
-        }
-    }
-    groups.into_iter().map(|(_, files)| files).collect()
-}
-
 /// Keeps the files that `keep` says, and tells how many went.
 fn retain(files: &mut Vec<LiveFile>, keep: &[bool]) -> u64 {
     let before = count(files);
@@ -433,65 +408,4 @@ fn retain(files: &mut Vec<LiveFile>, keep: &[bool]) -> u64 {
 
 fn count(files: &[LiveFile]) -> u64 {
     u64::try_from(files.len()).unwrap_or(u64::MAX)
-}
-
-#[async_trait]
-impl TableProvider for IcebergTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    /// Filters only choose files here; DataFusion pushes the same ones further down into the
-    /// Parquet source.
-    fn supports_filters_pushdown(
-        &self,
-        filters: &[&Expr],
-    ) -> DFResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> DFResult<Arc<dyn ExecutionPlan>> {
-        let mut options = Cow::Borrowed(state.config_options());
-        if self.decodes_late {
-            options.to_mut().execution.parquet.pushdown_filters = true;
-        }
-        let filter = self.file_filter(state, filters)?;
-        let selected = self.select(filter).await.map_err(external)?;
-
-        let all = || (0..self.schema.fields().len()).collect();
-        let projection = projection.cloned().unwrap_or_else(all);
-        let address = AddressColumns {
-            file: self.schema.fields().len() > self.columns.fields().len(),
-            position: projection.contains(&(self.columns.fields().len() + 1)),
-        };
-        let schema = table_schema(Arc::clone(&self.columns), address);
-        let partitions = state.config().target_partitions();
-        let files = spread(selected.files, partitions);
-        let (groups, statistics) =
-            with_statistics(files, &self.store, &schema, address).map_err(external)?;
-        let pruning = Arc::new(selected.pruning);
-        let store = self.store.clone();
-        let config =
-            scan_config(store, schema, groups, statistics, pruning, self.reads.clone(), &options);
-        let config = FileScanConfigBuilder::from(config)
-            .with_projection_indices(Some(projection))?
-            .with_limit(limit)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
-    }
-}
-
-/// Our error as it travels through DataFusion.
-fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

@@ -14,7 +14,9 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
@@ -38,12 +40,14 @@ pub struct IcebergSource {
     pruning: Arc<Pruning>,
     report: Option<ExecutionPlanMetricsSet>,
     reads: Option<Arc<FileReads>>,
+    /// How many files are read at once, if it must not be more.
+    most_partitions: Option<usize>,
 }
 
 impl IcebergSource {
     /// A source around a Parquet source.
     pub fn new(inner: Arc<dyn FileSource>, pruning: Arc<Pruning>) -> Self {
-        Self { inner, pruning, report: None, reads: None }
+        Self { inner, pruning, report: None, reads: None, most_partitions: None }
     }
 
     /// The same source, whose reads are counted in `reads`: in this process alone.
@@ -58,6 +62,12 @@ impl IcebergSource {
     #[must_use]
     pub fn without_file_metrics(&self) -> Self {
         Self { report: Some(ExecutionPlanMetricsSet::new()), ..self.clone() }
+    }
+
+    /// The same source, of which at most so many partitions are read.
+    #[must_use]
+    pub(super) fn with_most_partitions(&self, most: usize) -> Self {
+        Self { most_partitions: Some(most), ..self.clone() }
     }
 
     /// How the files were chosen. All zero on executors.
@@ -163,6 +173,18 @@ impl FileSource for IcebergSource {
             _ => write!(f, ", files={kept}/{files}")?,
         }
         self.inner.fmt_extra(t, f)
+    }
+
+    fn repartitioned(
+        &self,
+        target_partitions: usize,
+        repartition_file_min_size: usize,
+        output_ordering: Option<LexOrdering>,
+        config: &FileScanConfig,
+    ) -> DFResult<Option<FileScanConfig>> {
+        let partitions = target_partitions.min(self.most_partitions.unwrap_or(usize::MAX));
+        let least_bytes = repartition_file_min_size;
+        self.inner.repartitioned(partitions, least_bytes, output_ordering, config)
     }
 
     fn try_pushdown_filters(

@@ -68,8 +68,8 @@ fn from_text(error: &DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(text) => Error::new(
             ErrorKind::Unavailable,
             format!(
-                "the query needs more memory than it may use: raise the memory limit \
-                 (`memory_bytes`), use fewer partitions (`target_partitions`), or give it a larger \
+                "the query needs more memory than it may use: raise the memory limit (`--memory`, \
+                 `memory_bytes`), use fewer partitions (`target_partitions`), or give it a larger \
                  spill directory (`spill_dir`): {}",
                 first(text)
             ),

@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) const GATHER_ROWS: usize = 8_192;
 
 /// Fewer are put together once they take about this many bytes.
-const GATHER_BYTES: usize = 32 << 20;
+const GATHER_BYTES: usize = 4 << 20;
 
 /// A partition is quiet if none of the chunk's last rows, one in this many, is of it.
 const RECENT_SHARE: usize = 8;

@@ -28,12 +28,14 @@ const MOST_SPILLS: usize = 32;
 
 /// Partitions with less than one in this many of the rows that others have on average have few.
 const FEW_SHARE: usize = 4;
+/// A row group does not end before this for want of memory.
+const LEAST_GROUP_BYTES: usize = 1 << 20;
 
 /// How a write uses the machine.
 #[derive(Debug, Clone)]
 pub struct WriteOptions {
     /// How much memory rows may take before they are put aside on disk, in bytes. Encoding takes
-    /// about two row groups for each thread on top.
+    /// about as much on top: each thread has a row group under way, which ends at its share.
     pub memory_bytes: usize,
     /// Where rows are put aside; made at need, readable by its owner alone.
     pub spill_folder: PathBuf,
@@ -118,6 +120,10 @@ impl TableWriter {
                 Error::new(ErrorKind::Internal, "the encoding threads cannot be started")
                     .with_source(error)
             })?;
+        let mut properties = WriteProperties::read(metadata.properties())?;
+        let share_bytes = options.memory_bytes / options.threads.max(1);
+        properties.row_group_bytes =
+            properties.row_group_bytes.min(share_bytes.max(LEAST_GROUP_BYTES));
         Ok(Self {
             partitioner: Partitioner::new(spec, schema)?,
             target: Target {
@@ -127,7 +133,7 @@ impl TableWriter {
                 expansion: None,
                 spec: Arc::clone(spec),
                 sort_order_id: order.filter(|_| !sort.is_empty()),
-                properties: WriteProperties::read(metadata.properties())?,
+                properties,
                 commit_id: commit_id.to_string(),
                 ids,
                 observer,
