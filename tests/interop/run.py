@@ -1,5 +1,5 @@
 """Loads the demo, then reads every table with PyIceberg, DuckDB, ClickHouse and Spark and compares row
-for row; runs the same statements in DuckDB and Sail, and compares what they leave; has the engines read
+for row; runs the same statements in DuckDB, Sail and Spark, and compares what they leave; has the engines read
 the tables of each action, and northstar and other writers change each other's; asks all for filtered rows.
 
 Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
@@ -36,6 +36,7 @@ def main() -> None:
     spark, jars = os.environ.get("NORTHSTAR_SPARK_PYTHON"), os.environ.get("NORTHSTAR_SPARK_JARS")
     if not spark or not jars:
         sys.exit("interop tests need NORTHSTAR_SPARK_PYTHON and NORTHSTAR_SPARK_JARS: run `make test`")
+    with_spark = ["--northstar", binary, "--spark-python", spark, "--jars", jars]
     compare = [sys.executable, HERE / "read_alike.py"]
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -51,8 +52,8 @@ def main() -> None:
             ("and is read alike still", alike),
             ("both clients write to one catalog", [sys.executable, HERE / "one_catalog.py", binary]),
             (
-                "MERGE, UPDATE and DELETE leave the same tables in DuckDB and Sail",
-                [sys.executable, HERE / "same_statements.py", binary],
+                "MERGE, UPDATE and DELETE leave the same tables in DuckDB, Sail and Spark",
+                [sys.executable, HERE / "same_statements.py", *with_spark],
             ),
             (
                 "the checks over all engines find what they should",
@@ -61,12 +62,7 @@ def main() -> None:
             ("no filter loses a row in any engine", [sys.executable, HERE / "bounds.py", binary]),
             (
                 "all engines read the tables of each action and of each writer, and change them",
-                [
-                    sys.executable,
-                    HERE / "all_engines.py",
-                    *("--northstar", binary, "--spark-python", spark, "--jars", jars),
-                    *("--demo", warehouse),
-                ],
+                [sys.executable, HERE / "all_engines.py", *with_spark, "--demo", warehouse],
             ),
         ]
         for title, command in steps:
