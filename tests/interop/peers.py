@@ -1,18 +1,21 @@
-"""Engines that run statements on tables of their own: DuckDB, and Sail (Spark SQL) on Iceberg tables."""
+"""Engines that run statements on tables of their own: DuckDB; Sail and Spark on Iceberg tables."""
 
 from __future__ import annotations
 
+import pathlib
 import tempfile
 import warnings
 
 import duckdb_session
+import pyarrow as pa
 from pyiceberg import types as iceberg
+from pyiceberg.table import StaticTable
 
 
 class DuckDb:
     """Plain tables in memory."""
 
-    name = "duckdb"
+    name = engine = "duckdb"
 
     def __init__(self):
         self.connection = duckdb_session.connect(extensions=())
@@ -39,7 +42,7 @@ class DuckDb:
 class Sail:
     """Iceberg tables in a folder, through Spark Connect."""
 
-    name = "sail"
+    name = engine = "sail"
 
     def __init__(self):
         with warnings.catch_warnings():
@@ -80,6 +83,47 @@ class Sail:
     def close(self):
         self.spark.stop()
         self.server.stop()
+        self.folder.cleanup()
+
+
+class Spark:
+    """Iceberg tables of one mode, in a catalog of their own in the Spark that all modes share."""
+
+    engine = "spark"
+
+    def __init__(self, process, mode):
+        self.name, self.process, self.catalog = f"spark {mode}", process, mode.replace("-", "_")
+        self.properties = {f"write.{verb}.mode": mode for verb in ("merge", "update", "delete")}
+        self.folder = tempfile.TemporaryDirectory()
+        self.tables = pathlib.Path(self.folder.name, "tables")
+        self.file = str(pathlib.Path(self.folder.name, "rows.arrow"))
+        self.made = False
+
+    def ask(self, do, **order):
+        if not self.made:
+            self.process.ask("catalog", name=self.catalog, folder=str(self.tables))
+            self.made = True
+        self.process.ask(do, catalog=self.catalog, **order)
+
+    def replace(self, table, schema, rows):
+        """Makes `table` hold `rows`, an Arrow table."""
+        with pa.OSFile(self.file, "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+            writer.write_table(rows)
+        columns = [(f.name, spark_type(f.field_type)) for f in schema.fields]
+        self.ask(
+            "replace", table=table, columns=columns, properties=self.properties, given=self.file
+        )
+
+    def run(self, sql):
+        self.ask("change", statement=sql)
+
+    def rows(self, table):
+        """What Spark wrote, as PyIceberg reads it, which takes a tenth of the time that Spark takes."""
+        folder = self.tables / table.replace(".", "/") / "metadata"
+        version = (folder / "version-hint.text").read_text(encoding="utf-8")
+        return StaticTable.from_metadata(f"file://{folder}/v{version}.metadata.json").scan().to_arrow()
+
+    def close(self):
         self.folder.cleanup()
 
 

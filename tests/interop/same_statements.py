@@ -1,19 +1,22 @@
-"""The statements of `statements.json` give the same tables in northstar, DuckDB and Sail.
+"""The statements of `statements.json` give the same tables in northstar, DuckDB, Sail and Spark.
 
-    python same_statements.py PATH_OF_NORTHSTAR
+    python same_statements.py --northstar BINARY --spark-python PYTHON --jars DIR
 
 After each statement PyIceberg, DuckDB and northstar read northstar's table, and the peers read their
-own; all are compared row for row. At the end `read_alike.py` counts every snapshot of every table. An
+own; all are compared row for row. Spark has each table twice, copy-on-write and merge-on-read. What a
+peer does otherwise stands in `not`, and an entry that no longer holds is a failure. At the end `read_alike.py` counts every snapshot of every table. An
 error names statement, table, column and row number, never a value.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +25,7 @@ from canonical import columns_of
 from compare import difference
 from engines import DuckDb as DuckDbReader
 from engines import Northstar, PyIceberg
-from peers import DuckDb, Sail
+from peers import DuckDb, Sail, Spark
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.schema import Schema
 from pyiceberg.types import (
@@ -35,6 +38,7 @@ from pyiceberg.types import (
     StringType,
     TimestampType,
 )
+from spark_peer import SparkPeer
 
 TABLES = ("lab.patient", "lab.arrival", "lab.result", "bronze.visit")
 VISITS = "id,site,fee,note\n" + "".join(
@@ -127,10 +131,10 @@ def northstar(binary, warehouse, *arguments):
     return subprocess.run(command, text=True, capture_output=True, check=False)
 
 
-def compare(peer, table, name):
-    """Holds a peer's own table to northstar's, as PyIceberg reads it."""
+def compare(peer, table, name, rows):
+    """Holds a peer's rows to northstar's, as PyIceberg reads them."""
     wanted = PyIceberg().rows(table)
-    found = list(zip(*columns_of(table.schema(), peer.rows(name)), strict=True))
+    found = list(zip(*columns_of(table.schema(), rows), strict=True))
     if what := difference(table.schema().column_names, wanted, found):
         raise Different(f"{peer.name} has another {name}: {what}")
 
@@ -149,27 +153,45 @@ def target(sql):
 
 
 def step(statement, catalog, readers, peers):
-    """Runs one statement everywhere and compares the table that it changes."""
-    ours = readers[-1]
+    """Runs one statement everywhere at once and compares the table that it changes."""
     sql, fails, left_out = statement["sql"], statement.get("fails", False), statement.get("not", {})
-    done = subprocess.run([*ours.command, "--whole-table", sql], text=True, capture_output=True, check=False)
-    if (done.returncode != 0) != fails:
-        raise Different(f"northstar ended with {done.returncode}: {done.stderr.strip()}")
     name = target(sql)
-    table = catalog.load_table(name)
-    compare_readers(readers, table, name)
-    for peer in peers:
-        if peer.name in left_out:
-            peer.replace(name, table.schema(), table.scan().to_arrow())
+    # Each peer has tables of its own, so none waits for another, or for northstar.
+    with ThreadPoolExecutor() as threads:
+        answers = [(peer, threads.submit(answer, peer, sql, name)) for peer in peers]
+        command = [*readers[-1].command, "--whole-table", sql]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        if (done.returncode != 0) != fails:
+            raise Different(f"northstar ended with {done.returncode}: {done.stderr.strip()}")
+        table = catalog.load_table(name)
+        compare_readers(readers, table, name)
+    for peer, given in answers:
+        if peer.engine not in left_out:
+            hold(peer, given, table, name, fails)
             continue
         try:
-            peer.run(sql)
-            failed = None
-        except Exception as error:  # noqa: BLE001 - each engine has its own kinds
-            failed = str(error).splitlines()[0]
-        if (failed is not None) != fails:
-            raise Different(f"{peer.name} {failed or 'did not fail'}")
-        compare(peer, table, name)
+            hold(peer, given, table, name, fails)
+        except Different:
+            peer.replace(name, table.schema(), table.scan().to_arrow())
+        else:
+            raise Different(f"{peer.name} does the same now: take it out of `not`")
+
+
+def answer(peer, sql, name):
+    """Why the statement failed, if it did, and the table after it."""
+    try:
+        peer.run(sql)
+        failed = None
+    except Exception as error:  # noqa: BLE001 - each engine has its own kinds
+        failed = str(error).splitlines()[0]
+    return failed, peer.rows(name)
+
+
+def hold(peer, given, table, name, fails):
+    failed, rows = given.result()
+    if (failed is not None) != fails:
+        raise Different(f"{peer.name}: {failed or 'did not fail'}")
+    compare(peer, table, name, rows)
 
 
 def run(statements, catalog, readers, peers):
@@ -191,24 +213,33 @@ def align(catalog, peers, name):
     table = catalog.load_table(name)
     for peer in peers:
         peer.replace(name, table.schema(), table.scan().to_arrow())
-        compare(peer, table, name)
+        compare(peer, table, name, peer.rows(name))
 
 
 def main():
     logging.disable(logging.WARNING)
-    binary = sys.argv[1]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--northstar", required=True)
+    parser.add_argument("--spark-python", required=True)
+    parser.add_argument("--jars", required=True)
+    arguments = parser.parse_args()
+    binary = arguments.northstar
     path = Path(__file__).parent / "statements.json"
     statements = json.loads(path.read_text(encoding="utf-8"))["statements"]
-    peers = [DuckDb(), Sail()]
     with tempfile.TemporaryDirectory() as folder:
+        spark = SparkPeer(arguments.spark_python, arguments.jars, folder)
+        modes = [Spark(spark, mode) for mode in ("copy-on-write", "merge-on-read")]
+        peers = [DuckDb(), Sail(), *modes]
         warehouse, catalog = prepare(binary, Path(folder))
         readers = [PyIceberg(), DuckDbReader(), Northstar(binary, warehouse)]
         failures = run(statements, catalog, readers, peers)
         read_alike.check(warehouse / "catalog.db", readers, all_snapshots=True)
-    for peer in peers:
-        left_out = sum(peer.name in statement.get("not", {}) for statement in statements)
-        print(f"{peer.name}: {len(statements) - left_out} statements alike, {left_out} left out")
-        peer.close()
+        for peer in peers:
+            left_out = sum(peer.engine in statement.get("not", {}) for statement in statements)
+            alike = len(statements) - left_out
+            print(f"{peer.name}: {alike} statements alike, {left_out} left out")
+            peer.close()
+        spark.close()
     print(f"statements: {len(statements) - failures} passed, {failures} failed")
     return 1 if failures else 0
 

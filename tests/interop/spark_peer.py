@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import threading
 
 import pyarrow as pa
 from engines import rows_of, schema_at
@@ -18,6 +19,7 @@ class SparkPeer:
     name = "spark"
 
     def __init__(self, python, jars, warehouse):
+        self.one_at_a_time = threading.Lock()
         self.folder = tempfile.TemporaryDirectory()
         self.log = open(pathlib.Path(self.folder.name, "spark.log"), "w+b")  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -31,8 +33,9 @@ class SparkPeer:
 
     def ask(self, do, **order):
         try:
-            print(json.dumps({"do": do, **order}), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
+            with self.one_at_a_time:
+                print(json.dumps({"do": do, **order}), file=self.process.stdin, flush=True)
+                line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
         if not line:
@@ -54,14 +57,15 @@ class SparkPeer:
         """Lets Spark see what others wrote to the catalog, and others write to it."""
         self.ask("fresh")
 
-    def read(self, table, snapshot_id=None):
+    def read(self, table, snapshot_id=None, where=None):
         into = str(pathlib.Path(self.folder.name, "answer.arrow"))
-        self.ask("read", metadata=table.metadata_location, into=into, snapshot=snapshot_id)
+        place = table.metadata_location
+        self.ask("read", metadata=place, into=into, snapshot=snapshot_id, where=where)
         with pa.OSFile(into, "rb") as file:
             return pa.ipc.open_file(file).read_all()
 
-    def rows(self, table, snapshot_id=None):
-        return rows_of(schema_at(table, snapshot_id), self.read(table, snapshot_id))
+    def rows(self, table, snapshot_id=None, where=None):
+        return rows_of(schema_at(table, snapshot_id), self.read(table, snapshot_id, where))
 
     def count(self, table, snapshot_id=None):
         return self.read(table, snapshot_id).num_rows

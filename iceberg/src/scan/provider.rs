@@ -8,8 +8,8 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::{Result as DFResult, ToDFSchema};
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::conjunction;
 use iceberg::spec::{FormatVersion, ManifestFile, Schema, SnapshotRef};
 use iceberg::table::Table;
 
@@ -64,9 +64,9 @@ impl fmt::Debug for IcebergTable {
 /// The files of one scan.
 pub(super) struct Selected {
     pub(super) files: Vec<SelectedFile>,
-    pruning: Pruning,
+    pub(super) pruning: Pruning,
     /// The live delete files that are about one data file alone, with that file's path.
-    own_deletes: Vec<(String, String)>,
+    pub(super) own_deletes: Vec<(String, String)>,
 }
 
 /// A data file with its deleted rows, and the delete files that are about it alone.

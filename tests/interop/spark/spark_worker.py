@@ -22,6 +22,7 @@ class Worker:
 
     def __init__(self, warehouse, jars):
         self.session = start(warehouse, jars)
+        self.beside = {}
 
     def fresh(self):
         """A new view of the catalog: an open one keeps what it has read of the SQLite file, and locks it."""
@@ -33,12 +34,42 @@ class Worker:
         for statement in statements:
             self.session.sql(statement)
 
-    def read(self, metadata, into, snapshot=None):
+    def catalog(self, name, folder):
+        """A catalog of Spark's own in a folder; the statements in it name tables without it."""
+        session = self.session.newSession()
+        key = f"spark.sql.catalog.{name}"
+        session.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")
+        session.conf.set(f"{key}.type", "hadoop")
+        session.conf.set(f"{key}.warehouse", f"file://{folder}")
+        session.conf.set(f"{key}.cache-enabled", "false")
+        session.sql(f"SET CATALOG {name}")
+        self.beside[name] = session
+
+    def replace(self, catalog, table, columns, properties, given):
+        """Makes a table of such a catalog anew, with the rows of an Arrow file."""
+        session = self.beside[catalog]
+        session.sql(f"CREATE NAMESPACE IF NOT EXISTS {table.split('.')[0]}")
+        session.sql(f"DROP TABLE IF EXISTS {table} PURGE")
+        said = ", ".join(f"`{name}` {kind}" for name, kind in columns)
+        values = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+        session.sql(f"CREATE TABLE {table} ({said}) USING iceberg TBLPROPERTIES ({values})")
+        with pa.OSFile(given, "rb") as file:
+            rows = pa.ipc.open_file(file).read_all()
+        if rows.num_rows:
+            session.createDataFrame(rows).createOrReplaceTempView("given")
+            casts = ", ".join(f"CAST(`{name}` AS {kind})" for name, kind in columns)
+            session.sql(f"INSERT INTO {table} SELECT {casts} FROM given")
+
+    def change(self, catalog, statement):
+        self.beside[catalog].sql(statement)
+
+    def read(self, metadata, into, snapshot=None, where=None):
         """Writes the rows that Spark reads from a metadata file into an Arrow file."""
         reader = self.session.read.format("iceberg")
         if snapshot is not None:
             reader = reader.option("snapshot-id", snapshot)
-        found = reader.load(metadata).toArrow()
+        found = reader.load(metadata)
+        found = (found if where is None else found.where(where)).toArrow()
         with pa.OSFile(into, "wb") as file, pa.ipc.new_file(file, found.schema) as writer:
             writer.write_table(found)
 
