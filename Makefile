@@ -5,18 +5,20 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 VENV_READY := $(VENV)/.ready
+PEERS_READY := $(VENV)/.peers-ready
 SPARK_VENV := .venv-spark
 SPARK_READY := $(SPARK_VENV)/.ready
 JARS := .cache/jars
 JARS_READY := $(JARS)/.ready
 WAREHOUSE ?= ./lake
 ROWS ?= 5000000
+MERGE_ROWS ?= 1000000,5000000,20000000
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 NORTHSTAR := $(TARGET_DIR)/release/northstar
 # The demo and the tests use one optimised profile, so dependencies are compiled once.
 CARGO_FLAGS := --release --locked
 
-.PHONY: help build which demo test test-rust test-interop soak bench bench-load bench-scale bench-table check fmt clean
+.PHONY: help build which demo test test-rust test-interop soak bench bench-load bench-merge bench-scale bench-table check fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,11 +50,19 @@ soak: ## Run the long forms of the tests (random kills, large loads, 10,000 stat
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
 	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model table_life scale --nocapture
 
-bench: bench-load bench-scale ## All benchmarks beside PyIceberg and DuckDB; loads ROWS lab rows (default 5000000)
+bench: bench-load bench-merge bench-scale ## All benchmarks beside peers; loads ROWS lab rows (default 5000000), merges into MERGE_ROWS
 
-bench-load: $(VENV_READY)
+bench-load: $(PEERS_READY)
 	cargo build $(CARGO_FLAGS) --workspace
-	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python
+	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python $(BENCH_FLAGS)
+
+# All cases run, also if one misses its target.
+bench-merge: $(PEERS_READY) $(SPARK_READY) $(JARS_READY) ## MERGE beside DuckDB, delta-rs, Sail, Spark and PyIceberg (hours)
+	cargo build $(CARGO_FLAGS) --workspace
+	@missed=0; for case in "merge --rows $(MERGE_ROWS)" "merge --data tpch --rows 6000000 --slow-rows 0 --pyiceberg-rows 0" growth rounds; do \
+		$(TARGET_DIR)/release/northstar-bench $$case --northstar $(NORTHSTAR) --python $(VENV)/bin/python \
+			--spark-python $(SPARK_VENV)/bin/python --jars $(JARS) $(BENCH_FLAGS) || missed=1; \
+	done; exit $$missed
 
 # All cases run, also if one misses its target.
 bench-scale: $(VENV_READY)
@@ -62,7 +72,7 @@ bench-scale: $(VENV_READY)
 	done; exit $$missed
 
 bench-table: BENCH_FLAGS = --results benches/RESULTS.md --date $(shell date +%F)
-bench-table: bench-scale ## The cases of scale, with their results into benches/RESULTS.md
+bench-table: bench ## All benchmarks, with their results into benches/RESULTS.md
 
 check: ## Formatting, lints, dependency rules, documentation links
 	cargo fmt --all --check
@@ -82,6 +92,11 @@ $(VENV_READY): tests/requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement tests/requirements.txt
+	@touch $@
+
+$(PEERS_READY): $(VENV_READY) benches/requirements.txt
+	@echo "installing the other peers of the benchmarks into $(VENV)"
+	$(VENV)/bin/pip install --quiet --requirement benches/requirements.txt
 	@touch $@
 
 $(SPARK_READY): tests/requirements-spark.txt

@@ -1,6 +1,6 @@
-"""Loads the lab extract with DuckDB into the Iceberg table behind a REST catalog.
+"""Loads an extract with DuckDB into the Iceberg table behind a REST catalog.
 
-    python duckdb_load.py --from DIR --catalog URL [--threads N] [--memory-limit SIZE]
+    python duckdb_load.py --from DIR --catalog URL [--data NAME] [--threads N] [--memory-limit SIZE]
 
 DuckDB writes Iceberg only through a REST catalog; `rest_front.py` is that catalog, its CPU is not
 counted, and the table exists there already.
@@ -8,7 +8,7 @@ counted, and the table exists there already.
 
 import argparse
 
-import lab_table  # isort: skip  (it makes the next import possible)
+import peer_tables  # isort: skip  (it makes the next import possible)
 import duckdb_session
 
 
@@ -16,9 +16,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--from", dest="source", required=True)
     parser.add_argument("--catalog", required=True)
+    parser.add_argument("--data", default="lab")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory-limit")
     arguments = parser.parse_args()
+    table = peer_tables.named(arguments.data)
 
     config = {"threads": str(arguments.threads), "preserve_insertion_order": "false"}
     if arguments.memory_limit:
@@ -29,9 +31,9 @@ def main():
         "AUTHORIZATION_TYPE 'none')"
     )
     connection.execute(
-        f"INSERT INTO lake.{lab_table.TABLE} SELECT * FROM read_csv(?, header = true, "
-        "columns = $columns)".replace("$columns", str(lab_table.duckdb_types())),
-        [lab_table.csv_files(arguments.source)],
+        f"INSERT INTO lake.{table.identifier} SELECT * FROM read_csv(?, header = true, "
+        "columns = $columns)".replace("$columns", str(table.duckdb_types())),
+        [table.csv_files(arguments.source)],
     )
 
 

@@ -22,19 +22,19 @@ def main():
     import pyarrow as pa
     from pyarrow import csv
 
-    import lab_table
+    import peer_tables
 
     pa.set_cpu_count(arguments.threads)
     options = csv.ConvertOptions(
-        column_types=lab_table.arrow_types(), strings_can_be_null=True, null_values=[""]
+        column_types=peer_tables.LAB.arrow_types(), strings_can_be_null=True, null_values=[""]
     )
     reading = csv.ReadOptions(block_size=8 << 20)
 
     def read(path):
         return csv.read_csv(path, read_options=reading, convert_options=options)
 
-    files = lab_table.csv_files(arguments.source)
-    table = lab_table.create_table(lab_table.open_catalog(arguments.warehouse))
+    files = peer_tables.LAB.csv_files(arguments.source)
+    table = peer_tables.LAB.create(peer_tables.open_catalog(arguments.warehouse))
     with table.transaction() as transaction:
         if arguments.batch == "all":
             transaction.append(pa.concat_tables(read(path) for path in files))

@@ -1,8 +1,8 @@
 """A small Iceberg REST catalog in front of PyIceberg's SQL catalog, for DuckDB to write through.
 
-    python rest_front.py --warehouse DIR
+    python rest_front.py --warehouse DIR [--data NAME] [--existing]
 
-Creates the lab table, prints its URL as the first line, and serves until it is stopped. Only what
+Creates the table unless it exists, prints its URL as the first line, and serves until it is stopped. Only what
 DuckDB asks for is answered: configuration, namespaces, tables, loading and committing.
 """
 
@@ -12,7 +12,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-import lab_table
+import peer_tables
 from pydantic import TypeAdapter
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.table import TableRequirement, TableUpdate
@@ -117,9 +117,12 @@ class Front(BaseHTTPRequestHandler):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--warehouse", required=True)
+    parser.add_argument("--data", default="lab")
+    parser.add_argument("--existing", action="store_true")
     arguments = parser.parse_args()
-    Front.catalog = lab_table.open_catalog(arguments.warehouse)
-    lab_table.create_table(Front.catalog)
+    Front.catalog = peer_tables.open_catalog(arguments.warehouse)
+    if not arguments.existing:
+        peer_tables.named(arguments.data).create(Front.catalog)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Front)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     try:

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::lab::{Order, Plan};
+use crate::{
+    lab::{Order, Plan},
+    merge::{GrowthArguments, MergeArguments, RoundsArguments},
+};
 
 /// Measures Northstar against other engines on the same seeded files in the same run.
 #[derive(Debug, Parser)]
@@ -28,6 +31,12 @@ pub(crate) enum Case {
     Retention(RetentionArguments),
     /// Compaction of a partition that is larger than the memory.
     Compaction(CompactionArguments),
+    /// A MERGE of changes of several shapes into tables of several sizes.
+    Merge(MergeArguments),
+    /// The same changes into tables of more and more months.
+    Growth(GrowthArguments),
+    /// A MERGE a day with maintenance, and each day read again.
+    Rounds(RoundsArguments),
 }
 
 /// An engine to compare with.
@@ -39,6 +48,10 @@ pub(crate) enum Peer {
     PyicebergWhole,
     /// DuckDB with its Iceberg extension, through a REST catalog.
     Duckdb,
+    /// Polars, streaming into an Iceberg table.
+    Polars,
+    /// delta-rs, into a Delta table.
+    Delta,
 }
 
 /// The options of the load case.
@@ -66,7 +79,12 @@ pub(crate) struct LoadArguments {
     #[arg(long, default_value = "target/bench")]
     pub(crate) work_dir: PathBuf,
     /// Engines to compare with.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "pyiceberg,duckdb")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "pyiceberg,duckdb,polars,delta"
+    )]
     pub(crate) peers: Vec<Peer>,
     /// The binary under test.
     #[arg(long, default_value = "target/release/northstar")]
@@ -74,7 +92,7 @@ pub(crate) struct LoadArguments {
     /// Measures the peers alone.
     #[arg(long)]
     pub(crate) only_peers: bool,
-    /// The interpreter of an environment with `tests/requirements.txt` installed.
+    /// The interpreter of an environment with `benches/requirements.txt` installed.
     #[arg(long, env = "NORTHSTAR_PYTHON", default_value = "python3")]
     pub(crate) python: PathBuf,
     /// Folder of the peer scripts.
@@ -96,8 +114,11 @@ pub(crate) struct LoadArguments {
     /// folder.
     #[arg(long)]
     pub(crate) record: Option<PathBuf>,
-    /// Date written to the record, as 2026-01-31.
-    #[arg(long, default_value = "")]
+    /// File whose section of the case is written anew, as `benches/RESULTS.md`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Date written to the record and the results, as 2026-01-31.
+    #[arg(long, default_value = "no date")]
     pub(crate) date: String,
 }
 
@@ -110,7 +131,7 @@ pub(crate) struct ScaleArguments {
     /// The binary under test.
     #[arg(long, default_value = "target/release/northstar")]
     pub(crate) northstar: PathBuf,
-    /// The interpreter of an environment with `tests/requirements.txt` installed.
+    /// The interpreter of an environment with `benches/requirements.txt` installed.
     #[arg(long, env = "NORTHSTAR_PYTHON", default_value = "python3")]
     pub(crate) python: PathBuf,
     /// Folder of the peer scripts.

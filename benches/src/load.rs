@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<bool> {
             runs.push(run);
         }
     }
-    Ok(report::print(&runs, arguments))
+    report::print(&runs, arguments)
 }
 
 /// The path from the root, because the tools write it into table metadata.
@@ -135,7 +135,7 @@ fn check(
     warehouse: &Path,
 ) -> std::result::Result<Checked, Failure> {
     let mut words = python.script("check.py");
-    words.extend(["--warehouse".into(), warehouse.into()]);
+    words.extend([tool.place_option().into(), warehouse.into()]);
     words.extend(["--expected".into(), extract.expected.clone().into()]);
     words.extend(["--reader".into(), tool.reader().into()]);
     let read = python.output(&words).and_then(|text| Ok(serde_json::from_slice(&text)?));

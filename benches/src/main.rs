@@ -2,7 +2,7 @@
 //!
 //! `arguments` is the command line. `load` is the case of bulk loads: `lab` generates its input,
 //! `tools` names what is compared, `report` prints and records it. `scale` has the cases of what must
-//! not grow with files, commits and years, or beyond memory; `results` keeps their tables. `child`
+//! not grow with files, commits and years, or beyond memory; `merge` has those that merge; `results` keeps their tables. `child`
 //! measures another process, `process` this one.
 
 mod arguments;
@@ -10,6 +10,7 @@ mod child;
 mod error;
 mod lab;
 mod load;
+mod merge;
 mod numbers;
 mod printer;
 mod process;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         Case::Commits(arguments) => scale::commits(&arguments),
         Case::Retention(arguments) => scale::retention(&arguments),
         Case::Compaction(arguments) => scale::compaction(&arguments),
+        Case::Merge(arguments) => merge::run(&arguments),
+        Case::Growth(arguments) => merge::growth(&arguments),
+        Case::Rounds(arguments) => merge::rounds(&arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ use crate::{
     load::Run,
     numbers::{as_f64, median, word},
     printer::result,
+    results::Section,
     tools::Tool,
 };
 
@@ -55,8 +56,12 @@ pub(crate) fn record(run: &Run, arguments: &LoadArguments, work_dir: &Path) -> R
     writeln!(file, "{line}").map_err(|error| BenchError::at(&path, &error))
 }
 
-/// Prints the table and the limits; false when the benchmark as a whole failed.
-pub(crate) fn print(runs: &[Run], arguments: &LoadArguments) -> bool {
+/// Prints the table and the limits, and keeps them if asked to; false when the benchmark as a whole
+/// failed.
+///
+/// # Errors
+/// Results that cannot be written.
+pub(crate) fn print(runs: &[Run], arguments: &LoadArguments) -> Result<bool> {
     let mut tools: Vec<Tool> = Vec::new();
     for run in runs {
         if !tools.contains(&run.tool) {
@@ -69,13 +74,16 @@ pub(crate) fn print(runs: &[Run], arguments: &LoadArguments) -> bool {
     let northstar = lines.iter().find(|line| line.tool == Tool::Northstar);
     let base = northstar.map(|line| line.cpu_s).or(best_peer);
     let base_name = if northstar.is_some() { "x northstar" } else { "x best peer" };
-    result(&format!(
-        "{:<16} {:>8} {base_name:>11} {:>8} {:>9} {:>9} {:>6} {:>13}",
-        "tool", "CPU s", "wall s", "peak MiB", "table MB", "files", "rows checked"
-    ));
+    let mut text = vec![
+        format!(
+            "| {} rows | CPU s | {base_name} | wall s | peak MiB | table MB | files | rows checked |",
+            arguments.rows
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- | --- |".to_string(),
+    ];
     for line in &lines {
-        result(&format!(
-            "{:<16} {:>8.2} {:>11.2} {:>8.1} {:>9.0} {:>9.1} {:>6} {:>13}",
+        text.push(format!(
+            "| {} | {:.2} | {:.2} | {:.1} | {:.0} | {:.1} | {} | {} |",
             line.tool.name(),
             line.cpu_s,
             base.map_or(1.0, |base| line.cpu_s / base),
@@ -86,16 +94,28 @@ pub(crate) fn print(runs: &[Run], arguments: &LoadArguments) -> bool {
             line.rows
         ));
     }
+    text.push(String::new());
     let mut good = true;
     for run in runs {
         if let Err(failure) = &run.outcome {
             good &= !failure.mismatch && run.tool != Tool::Northstar;
             let kind = if failure.mismatch { "WRONG TABLE" } else { "failed" };
-            result(&format!("{} run {} {kind}: {}", run.tool.name(), run.number, failure.message));
+            text.push(format!(
+                "- {} run {} {kind}: {}",
+                run.tool.name(),
+                run.number,
+                failure.message
+            ));
         }
     }
-    let within = northstar.zip(best_peer).map(|(line, peer)| limits(line, peer, arguments.enforce));
-    good && (arguments.enforce.is_none() || within == Some(true))
+    let within = northstar
+        .zip(best_peer)
+        .map(|(line, peer)| limits(line, peer, arguments.enforce, &mut text));
+    text.iter().for_each(|line| result(line));
+    if let Some(path) = &arguments.results {
+        Section { case: "load", date: &arguments.date, lines: &text }.write(path)?;
+    }
+    Ok(good && (arguments.enforce.is_none() || within == Some(true)))
 }
 
 /// The line of a tool: median CPU and wall, largest memory; none when no run was right.
@@ -119,12 +139,17 @@ fn line(tool: Tool, runs: &[Run]) -> Option<Line> {
 }
 
 /// Says how Northstar stands to the best peer and to the memory limit.
-fn limits(northstar: &Line, best_peer_cpu_s: f64, enforce: Option<u64>) -> bool {
+fn limits(
+    northstar: &Line,
+    best_peer_cpu_s: f64,
+    enforce: Option<u64>,
+    text: &mut Vec<String>,
+) -> bool {
     let ratio = northstar.cpu_s / best_peer_cpu_s;
     let limit_mib = enforce.unwrap_or(1_024);
     let cpu_met = ratio <= 1.0;
     let memory_met = northstar.peak_rss_mib <= as_f64(limit_mib);
-    result(&format!(
+    text.push(format!(
         "northstar needs {ratio:.2} of the best peer's CPU (at most 1.00: {}), {:.0} MiB (at most \
          {limit_mib}: {})",
         word(cpu_met),
@@ -147,7 +172,7 @@ pub(crate) fn memory() -> String {
 }
 
 /// Processor, cores and memory.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{}, {cores} cores, {}", field("/proc/cpuinfo", "model name"), memory())
 }

@@ -32,14 +32,28 @@ impl Tool {
             Self::Peer(Peer::Pyiceberg) => "pyiceberg",
             Self::Peer(Peer::PyicebergWhole) => "pyiceberg-whole",
             Self::Peer(Peer::Duckdb) => "duckdb",
+            Self::Peer(Peer::Polars) => "polars",
+            Self::Peer(Peer::Delta) => "delta-rs",
         }
     }
 
-    /// The engine that reads the loaded table: never the one that wrote it.
+    /// The engine that reads the loaded table: never the one that wrote it,
+    /// but for a Delta table.
     pub(crate) fn reader(self) -> &'static str {
         match self {
-            Self::Northstar | Self::Peer(Peer::Pyiceberg | Peer::PyicebergWhole) => "duckdb",
+            Self::Northstar | Self::Peer(Peer::Pyiceberg | Peer::PyicebergWhole | Peer::Polars) => {
+                "duckdb"
+            }
             Self::Peer(Peer::Duckdb) => "pyiceberg",
+            Self::Peer(Peer::Delta) => "deltalake",
+        }
+    }
+
+    /// The option under which the reader is told the folder of the table.
+    pub(crate) fn place_option(self) -> &'static str {
+        match self {
+            Self::Peer(Peer::Delta) => "--delta",
+            _ => "--warehouse",
         }
     }
 
@@ -87,6 +101,16 @@ impl Tool {
                 let batch = if whole { "all" } else { "file" };
                 let mut words = peer("pyiceberg_load.py", &["--batch", batch]);
                 words.extend(place());
+                words
+            }
+            Self::Peer(Peer::Polars) => {
+                let mut words = peer("polars_load.py", &[]);
+                words.extend(place());
+                words
+            }
+            Self::Peer(Peer::Delta) => {
+                let mut words = peer("delta_load.py", &["--table"]);
+                words.push(warehouse.into());
                 words
             }
             Self::Peer(Peer::Duckdb) => {

@@ -1,15 +1,18 @@
 //! The sums a table must have once the extract is loaded.
 
-use serde::Serialize;
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     draw::{DAY_S, Row},
     terms::TESTS,
     text::Calendar,
 };
+use crate::error::{BenchError, Result};
 
 /// The sums over one partition or over all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Sums {
     pub(super) rows: u64,
     pub(super) result_id: u64,
@@ -19,7 +22,7 @@ pub(super) struct Sums {
 }
 
 /// The sums of one facility and month.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Partition {
     facility_id: String,
     month: String,
@@ -40,11 +43,63 @@ impl Expected {
         Self { months, partitions: vec![Sums::default(); facilities * months] }
     }
 
+    /// The sums that were written for an extract.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is of another plan.
+    pub(super) fn read(path: &Path, facilities: u32, calendar: &Calendar) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Written {
+            partitions: Vec<Partition>,
+        }
+        let text = fs::read(path).map_err(|error| BenchError::at(path, &error))?;
+        let written: Written = serde_json::from_slice(&text)?;
+        let mut expected = Self::new(facilities, calendar.months());
+        for partition in written.partitions {
+            let name = partition.facility_id.trim_start_matches("FAC-");
+            let facility = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+            let month = (0..expected.months).find(|at| calendar.month_name(*at) == partition.month);
+            let place =
+                facility.zip(month).map(|(facility, month)| facility * expected.months + month);
+            let sums = place.and_then(|place| expected.partitions.get_mut(place));
+            *sums.ok_or_else(|| BenchError::new("the sums are of another extract"))? =
+                partition.sums;
+        }
+        Ok(expected)
+    }
+
+    /// The partition of a row, from 0: facility, then month.
+    pub(super) fn partition(&self, row: &Row, calendar: &Calendar) -> usize {
+        let facility = usize::try_from(row.facility).unwrap_or(0);
+        facility * self.months + calendar.month(row.collected_s / DAY_S)
+    }
+
+    /// Whether a partition is of the last month.
+    pub(super) fn is_last_month(&self, partition: usize) -> bool {
+        partition % self.months == self.months - 1
+    }
+
+    /// Rows of each partition.
+    pub(super) fn rows_by_partition(&self) -> Vec<u64> {
+        self.partitions.iter().map(|sums| sums.rows).collect()
+    }
+
+    /// Counts one row no more.
+    pub(super) fn take(&mut self, row: &Row, calendar: &Calendar) {
+        let place = self.partition(row, calendar);
+        let sums = &mut self.partitions[place];
+        sums.rows -= 1;
+        sums.result_id -= row.result_id;
+        sums.version -= u64::from(row.version);
+        if let Some((_, high)) = TESTS[row.test].range {
+            sums.reference_high_e2 -= u64::from(high);
+        }
+    }
+
     /// Counts one row.
     pub(super) fn add(&mut self, row: &Row, calendar: &Calendar) {
-        let facility = usize::try_from(row.facility).unwrap_or(0);
-        let sums =
-            &mut self.partitions[facility * self.months + calendar.month(row.collected_s / DAY_S)];
+        let place = self.partition(row, calendar);
+        let sums = &mut self.partitions[place];
         sums.rows += 1;
         sums.result_id += row.result_id;
         sums.version += u64::from(row.version);

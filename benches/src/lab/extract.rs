@@ -94,7 +94,7 @@ fn flush(file: &mut File, buffer: &mut Vec<u8>, path: &Path) -> Result<u64> {
 }
 
 /// Writes a file under another name and renames it, so that half a file is never read.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_extension("partial");
     fs::write(&partial, bytes).map_err(|error| BenchError::at(&partial, &error))?;
     fs::rename(&partial, path).map_err(|error| BenchError::at(path, &error))

@@ -1,14 +1,20 @@
 //! Seeded lab results as the CSV export of a legacy system, with the sums a loaded table must have.
 //!
 //! `plan` holds the parameters and names the cache folder, `draw` draws rows, `text` writes them as
-//! CSV, `expected` sums what was written, and `extract` puts files, contract and sums on disk.
+//! CSV, `expected` sums what was written, and `extract` puts files, contract and sums on disk. `shape`
+//! names how changes lie in a table, `pools` picks the rows, and `changes` draws and writes them.
 
+mod changes;
 mod draw;
 mod expected;
 mod extract;
 mod plan;
+mod pools;
+mod shape;
 mod terms;
 mod text;
 
+pub(crate) use changes::{ChangePlan, ChangeSet, write_changes};
 pub(crate) use extract::{Extract, write_extract};
 pub(crate) use plan::{Order, Plan};
+pub(crate) use shape::Shape;

@@ -57,6 +57,11 @@ impl Calendar {
         self.month_of_day[usize::try_from(day).unwrap_or(0)]
     }
 
+    /// Months of the period.
+    pub(super) fn months(&self) -> usize {
+        self.month(u64::try_from(self.period_days).unwrap_or(1) - 1) + 1
+    }
+
     /// A month as `2024-03`.
     pub(super) fn month_name(&self, month: usize) -> String {
         self.month_names[month].clone()

@@ -29,14 +29,14 @@ use crate::{
 
 impl ScaleArguments {
     /// The folder for the tables of the run, made if it is not there.
-    fn home(&self) -> Result<PathBuf> {
+    pub(crate) fn home(&self) -> Result<PathBuf> {
         let home = absolute(&self.work_dir)?;
         std::fs::create_dir_all(&home).map_err(|error| BenchError::at(&home, &error))?;
         Ok(home)
     }
 
     /// Prints the lines of a case, and keeps them if asked to.
-    fn show(&self, case: &str, lines: &[String]) -> Result<()> {
+    pub(crate) fn show(&self, case: &str, lines: &[String]) -> Result<()> {
         lines.iter().for_each(|line| result(line));
         match &self.results {
             Some(path) => Section { case, date: &self.date, lines }.write(path),
