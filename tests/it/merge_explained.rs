@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 
 use northstar_iceberg::ErrorKind;
-use northstar_iceberg::merge::{Executed, Explanation, LakeSession};
-use northstar_iceberg::table::RowLevelMode;
+use northstar_iceberg::merge::{Executed, Explanation, LakeSession, Way};
 use northstar_tests::changes::{Changes, rows, session};
 use northstar_tests::lab::Lab;
 
@@ -69,11 +68,11 @@ async fn m3_what_is_explained_is_what_is_done() {
             assert_eq!(touched.len() as u64, done.files_touched, "{sql}");
             let rows: u64 = plan.files.iter().map(|file| file.touched_rows).sum();
             assert_eq!(rows, done.updated_rows + done.deleted_rows, "{sql}");
-            let mode = match by_position {
-                true => RowLevelMode::MergeOnRead,
-                false => RowLevelMode::CopyOnWrite,
+            let way = match by_position {
+                true => Way::Deleted,
+                false => Way::Rewritten,
             };
-            assert!(touched.iter().all(|file| file.mode == Some(mode)), "{plan:?}");
+            assert!(touched.iter().all(|file| file.way == Some(way)), "{plan:?}");
             assert!(plan.files.is_sorted_by_key(|file| std::cmp::Reverse(file.touched_rows)));
         }
         drop(changes);

@@ -3,28 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use datafusion::catalog::TableProvider;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use iceberg::spec::MAIN_BRANCH;
 
 use super::cardinality;
-use super::counts::Found;
-use super::find::{ACT_DELETE, ACT_UPDATE, NAMESPACE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS};
+use super::costs::FileCosts;
+use super::counts::{ChangedRows, Found};
 use super::narrow::TargetScan;
 use super::planning::Planning;
 use super::report::ChangeReport;
 use super::run::{self, provider};
 use super::session::LakeSession;
 use super::statement::{RowStatement, invalid, unsupported};
+use super::ways::{Size, Way};
 use crate::inspect::Description;
 use crate::scan::{FileReads, ScannedFile};
 use crate::sql::{Parsed, from_datafusion};
 use crate::table::RowLevelMode;
 use crate::table::schema::field_id;
-use crate::{Error, ErrorKind, Result, TableName};
+use crate::{Result, TableName};
 
 /// What a position takes in a file of deletes, about.
 const BYTES_PER_POSITION: u64 = 2;
@@ -58,19 +59,12 @@ pub struct ExplainedFile {
     pub rows: u64,
     /// Rows that would change or go.
     pub touched_rows: u64,
-    /// How they would; `None` for a file without such a row.
-    pub mode: Option<RowLevelMode>,
+    /// What would become of the file; `None` for one without such a row.
+    pub way: Option<Way>,
     /// Bytes that would be read to write it anew, at most.
     pub read_bytes: u64,
     /// Bytes that would be written in its place or beside it, about.
     pub write_bytes: u64,
-}
-
-/// Rows of a file that would change.
-#[derive(Debug, Default, Clone, Copy)]
-struct Touched {
-    updated: u64,
-    deleted: u64,
 }
 
 impl LakeSession {
@@ -120,7 +114,7 @@ async fn explain(
     let (_, scans) = run.keep_pairs(&mut planning, &target, &table).await?;
     let inserts = run.inserts(&mut planning, &target).await?;
     planning.check_versions()?;
-    let found = Found::read(&mut planning).await?;
+    let found = Found::read(&planning).await?;
     if found.doubled_rows > 0 {
         return Err(cardinality::error(&mut planning, &found, run.statement.verb).await);
     }
@@ -140,7 +134,8 @@ async fn explain(
     let explaining = Explaining {
         description: Description::new(base.inner().metadata_ref()),
         mode: RowLevelMode::read(properties, run.statement.verb)?,
-        touched: touched(&mut planning).await?,
+        costs: session.options.costs,
+        touched: found.touched(),
     };
     let (mut files, mut bytes, mut rows) = (BTreeMap::new(), 0, 0);
     let state = planning.state();
@@ -166,25 +161,26 @@ async fn explain(
 struct Explaining {
     description: Description,
     mode: RowLevelMode,
-    touched: HashMap<String, Touched>,
+    costs: FileCosts,
+    touched: HashMap<String, ChangedRows>,
 }
 
 impl Explaining {
     fn file(&self, file: &ScannedFile, reason: String) -> ExplainedFile {
         let data = file.data();
         let touched = self.touched.get(data.file_path()).copied().unwrap_or_default();
-        let touched_rows = touched.updated + touched.deleted;
-        let mode = (touched_rows > 0).then(|| self.mode_of(file, touched));
-        let bytes = data.file_size_in_bytes();
-        let (read_bytes, write_bytes) = match mode {
-            None => (0, 0),
-            Some(RowLevelMode::CopyOnWrite) => {
-                let left = file.rows.saturating_sub(touched.deleted);
-                (bytes, share(bytes, left, data.record_count()))
+        let touched_rows = touched.all();
+        let (bytes, rows) = (data.file_size_in_bytes(), data.record_count());
+        let size = Size { bytes, rows, live_rows: file.rows };
+        let way = (touched_rows > 0).then(|| Way::of(self.mode, &self.costs, size, touched));
+        let (read_bytes, write_bytes) = match way {
+            None | Some(Way::Dropped) => (0, 0),
+            Some(Way::Rewritten) => {
+                (bytes, share(bytes, file.rows.saturating_sub(touched.deleted), rows))
             }
-            Some(RowLevelMode::MergeOnRead) => {
+            Some(Way::Deleted) => {
                 let read = if touched.updated > 0 { bytes } else { 0 };
-                let new = share(bytes, touched.updated, data.record_count());
+                let new = share(bytes, touched.updated, rows);
                 (read, new + touched_rows * BYTES_PER_POSITION)
             }
         };
@@ -194,15 +190,10 @@ impl Explaining {
             reason,
             rows: file.rows,
             touched_rows,
-            mode,
+            way,
             read_bytes,
             write_bytes,
         }
-    }
-
-    /// How a file that is touched is changed: each as the table says.
-    fn mode_of(&self, _: &ScannedFile, _: Touched) -> RowLevelMode {
-        self.mode
     }
 
     /// Why a scan could not leave a file out.
@@ -260,31 +251,4 @@ async fn rows_of(planning: &Planning<'_>, plan: LogicalPlan) -> Result<u64> {
         u64::try_from(batch.column(0).as_primitive_opt::<Int64Type>()?.value(0)).ok()
     });
     Ok(counts.sum())
-}
-
-/// The rows that would change, by file.
-async fn touched(planning: &mut Planning<'_>) -> Result<HashMap<String, Touched>> {
-    let query = format!(
-        "SELECT f, sum(CASE WHEN act = {ACT_UPDATE} THEN 1 ELSE 0 END), \
-            sum(CASE WHEN act = {ACT_DELETE} THEN 1 ELSE 0 END) \
-         FROM (SELECT \"{PAIR_FILE}\" AS f, max(\"{PAIR_ACT}\") AS act FROM {NAMESPACE}.{PAIRS} \
-               GROUP BY \"{PAIR_FILE}\", \"{PAIR_POS}\") \
-         WHERE act >= {ACT_UPDATE} GROUP BY f"
-    );
-    let defect = || Error::new(ErrorKind::Internal, "pairs cannot be counted");
-    let mut all = HashMap::new();
-    for batch in planning.rows(&query).await? {
-        let files = arrow::compute::cast(batch.column(0), &DataType::Utf8)
-            .map_err(|error| defect().with_source(error))?;
-        let files = files.as_string_opt::<i32>().ok_or_else(defect)?;
-        let number = |column: usize| batch.column(column).as_primitive_opt::<Int64Type>();
-        let (updated, deleted) = (number(1).ok_or_else(defect)?, number(2).ok_or_else(defect)?);
-        for row in (0..batch.num_rows()).filter(|row| files.is_valid(*row)) {
-            let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
-            let touched =
-                Touched { updated: count(updated.value(row)), deleted: count(deleted.value(row)) };
-            all.insert(files.value(row).to_string(), touched);
-        }
-    }
-    Ok(all)
 }

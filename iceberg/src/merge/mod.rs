@@ -67,6 +67,7 @@ pub use explain::{ExplainedFile, Explanation};
 pub use keep::KeepExec;
 pub use report::ChangeReport;
 pub use session::{ChangeOptions, Executed, LakeSession, StatementCommit};
+pub use ways::Way;
 pub use write::{WriteExec, WriteTask};
 
 pub(crate) use assign::{CONFORM, Conform};

@@ -10,6 +10,49 @@ use super::counts::ChangedRows;
 use crate::scan::FileSlice;
 use crate::table::RowLevelMode;
 
+/// What becomes of a file that rows are changed of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// No row is left of it, and it goes without being read.
+    Dropped,
+    /// The rows that stay are written anew.
+    Rewritten,
+    /// The rows that change are deleted by position.
+    Deleted,
+}
+
+/// A data file as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) bytes: u64,
+    /// Rows, deleted ones included.
+    pub(super) rows: u64,
+    pub(super) live_rows: u64,
+}
+
+impl Way {
+    /// The way that a file goes of which so many rows change.
+    pub(super) fn of(
+        mode: RowLevelMode,
+        costs: &FileCosts,
+        file: Size,
+        changed: ChangedRows,
+    ) -> Self {
+        if changed.deleted >= file.live_rows {
+            return Self::Dropped;
+        }
+        let is_rewritten = match mode {
+            RowLevelMode::CopyOnWrite => true,
+            RowLevelMode::MergeOnRead => false,
+            RowLevelMode::Auto => {
+                let gone = file.rows - file.live_rows + changed.all();
+                costs.anew_us(file.bytes) <= costs.deleting_us(file.bytes, gone, file.rows)
+            }
+        };
+        if is_rewritten { Self::Rewritten } else { Self::Deleted }
+    }
+}
+
 /// The touched files of a statement, by the way that each goes.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
@@ -22,7 +65,7 @@ pub(super) struct Ways {
     pub(super) rewritten_rows: u64,
     /// What becomes of rows of those.
     pub(super) in_rewritten: ChangedRows,
-    /// Rows that get new values in files whose rows are deleted, or of which no row is left.
+    /// Rows that get new values in files whose rows are deleted.
     pub(super) updated_elsewhere: u64,
 }
 
@@ -37,16 +80,20 @@ impl Ways {
         let mut ways = Self::default();
         for (path, changed) in touched {
             let Some(slice) = slices.get(&path) else { continue };
-            if changed.deleted >= slice.live_rows() {
-                ways.dropped.insert(path);
-            } else if is_rewritten(mode, costs, slice, changed) {
-                ways.rewritten_rows += slice.live_rows();
-                ways.in_rewritten.updated += changed.updated;
-                ways.in_rewritten.deleted += changed.deleted;
-                ways.rewritten.insert(path);
-            } else {
-                ways.updated_elsewhere += changed.updated;
-                ways.deleted.insert(path);
+            let (rows, live_rows) = (slice.rows, slice.live_rows());
+            let size = Size { bytes: slice.size_bytes, rows, live_rows };
+            match Way::of(mode, costs, size, changed) {
+                Way::Dropped => _ = ways.dropped.insert(path),
+                Way::Rewritten => {
+                    ways.rewritten_rows += live_rows;
+                    ways.in_rewritten.updated += changed.updated;
+                    ways.in_rewritten.deleted += changed.deleted;
+                    ways.rewritten.insert(path);
+                }
+                Way::Deleted => {
+                    ways.updated_elsewhere += changed.updated;
+                    ways.deleted.insert(path);
+                }
             }
         }
         ways
@@ -56,23 +103,6 @@ impl Ways {
     pub(super) fn inserted_rows(&self, written_rows: u64) -> u64 {
         let old = self.rewritten_rows - self.in_rewritten.deleted + self.updated_elsewhere;
         written_rows.saturating_sub(old)
-    }
-}
-
-/// Whether a file of which some rows stay is written anew.
-fn is_rewritten(
-    mode: RowLevelMode,
-    costs: &FileCosts,
-    slice: &FileSlice,
-    changed: ChangedRows,
-) -> bool {
-    match mode {
-        RowLevelMode::CopyOnWrite => true,
-        RowLevelMode::MergeOnRead => false,
-        RowLevelMode::Auto => {
-            let gone = slice.deleted.len() + changed.all();
-            costs.anew_us(slice.size_bytes) <= costs.deleting_us(slice.size_bytes, gone, slice.rows)
-        }
     }
 }
 

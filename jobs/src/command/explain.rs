@@ -1,8 +1,7 @@
 //! What a statement would do, for people and for programs.
 
 use northstar_iceberg::Result;
-use northstar_iceberg::merge::{ExplainedFile, Explanation};
-use northstar_iceberg::table::RowLevelMode;
+use northstar_iceberg::merge::{ExplainedFile, Explanation, Way};
 
 use super::files::size;
 use crate::printer::Printer;
@@ -34,7 +33,7 @@ pub(super) fn print(
         let counts = [file.rows, file.touched_rows].map(|count| Some(count.to_string()));
         let bytes = [file.read_bytes, file.write_bytes].map(|bytes| Some(bytes.to_string()));
         let texts = [&file.path, &file.partition, &file.reason].map(|text| Some(text.clone()));
-        let mode = file.mode.map(|mode| mode_text(mode).to_string());
+        let mode = file.way.map(|way| mode_text(way).to_string());
         texts.into_iter().chain(counts).chain([mode]).chain(bytes).collect()
     });
     printer.rows(&names, &rows.collect::<Vec<_>>())?;
@@ -53,7 +52,7 @@ fn for_people(explanation: &Explanation, memory_bytes: usize, printer: &Printer)
             file.partition.clone(),
             file.reason.clone(),
             format!("{} of {}", file.touched_rows, file.rows),
-            file.mode.map(mode_text).unwrap_or_default().to_string(),
+            file.way.map(mode_text).unwrap_or_default().to_string(),
             size(file.read_bytes),
             size(file.write_bytes),
         ]
@@ -105,9 +104,10 @@ fn summary(explanation: &Explanation, memory_bytes: usize) -> Vec<String> {
     ]
 }
 
-fn mode_text(mode: RowLevelMode) -> &'static str {
-    match mode {
-        RowLevelMode::CopyOnWrite => "copy-on-write",
-        RowLevelMode::MergeOnRead => "merge-on-read",
+fn mode_text(way: Way) -> &'static str {
+    match way {
+        Way::Dropped => "dropped",
+        Way::Rewritten => "copy-on-write",
+        Way::Deleted => "merge-on-read",
     }
 }
