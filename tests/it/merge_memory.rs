@@ -7,7 +7,7 @@ use northstar_iceberg::merge::{ChangeOptions, ChangeReport, Executed, LakeSessio
 use northstar_iceberg::sql::SqlOptions;
 use northstar_iceberg::write::WriteOptions;
 use northstar_iceberg::{Error, ErrorKind};
-use northstar_tests::changes::{rows, session};
+use northstar_tests::changes::{BY_SHARE, rows, session};
 use northstar_tests::lab::{Lab, run_context, small_writes, tester};
 
 const MEMORY_BYTES: usize = 16 << 20;
@@ -22,7 +22,8 @@ fn tight(lab: &Lab) -> LakeSession {
     let scratch = lab.path("tight");
     let write =
         WriteOptions { memory_bytes: MEMORY_BYTES / 4, threads: 2, ..small_writes(&scratch) };
-    let options = ChangeOptions { write, scratch_folder: scratch.clone() };
+    let (scratch_folder, costs) = (scratch.clone(), BY_SHARE);
+    let options = ChangeOptions { write, scratch_folder, costs, whole_table: true };
     let sql = SqlOptions {
         target_partitions: 2,
         memory_bytes: Some(MEMORY_BYTES),
