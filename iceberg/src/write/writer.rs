@@ -27,7 +27,7 @@ use crate::{Error, ErrorKind, Result, storage};
 const MOST_SPILLS: usize = 32;
 
 /// A row group does not end before this for want of memory.
-const LEAST_GROUP_BYTES: usize = 1 << 20;
+const LEAST_GROUP_BYTES: usize = 4 << 20;
 
 /// How a write uses the machine.
 #[derive(Debug, Clone)]
