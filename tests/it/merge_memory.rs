@@ -90,7 +90,7 @@ async fn m3_larger_than_memory(mode: &str) {
     };
     let delete = |table: &str| {
         format!(
-            "DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM ({}) s WHERE s.body = {table}.body)",
+            "DELETE FROM {table} AS t WHERE NOT EXISTS (SELECT 1 FROM ({}) s WHERE s.body = t.body)",
             numbers(1, count / 2, 2)
         )
     };

@@ -11,7 +11,9 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::properties::{
+    DEFAULT_WRITE_BATCH_SIZE, EnabledStatistics, WriterProperties, WriterVersion,
+};
 use parquet::schema::types::ColumnPath;
 
 use crate::table::{MetricsMode, WriteProperties};
@@ -22,6 +24,9 @@ const SAMPLE_ROWS: usize = 1_024;
 
 /// A dictionary pays while the sample has at most this share of distinct values, in percent.
 const DISTINCT_PERCENT: usize = 50;
+
+/// Of the widest rows, so many are encoded before the size of a page is looked at.
+const FEWEST_AT_ONCE: usize = 16;
 
 /// What Parquet calls the repeated group within a list.
 const LIST_GROUP: &str = "list";
@@ -50,6 +55,7 @@ pub fn properties(
         .set_created_by(format!("northstar {}", env!("CARGO_PKG_VERSION")))
         .set_compression(compression)
         .set_data_page_size_limit(table.page_bytes)
+        .set_write_batch_size(rows_at_once(table.page_bytes, first))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(table.row_group_bytes))
         .set_statistics_enabled(EnabledStatistics::Page);
@@ -81,6 +87,15 @@ pub fn properties(
         }
     }
     Ok(properties.build())
+}
+
+/// How many rows are encoded before the size of a page is looked at. Parquet's own number makes pages
+/// of 10 MiB of rows of 10 KiB.
+fn rows_at_once(page_bytes: usize, first: &RecordBatch) -> usize {
+    let sizes = first.columns().iter().map(|values| values.to_data().get_slice_memory_size());
+    let bytes: usize = sizes.filter_map(std::result::Result::ok).sum();
+    let row_bytes = bytes / first.num_rows().max(1);
+    (page_bytes / row_bytes.max(1)).clamp(FEWEST_AT_ONCE, DEFAULT_WRITE_BATCH_SIZE)
 }
 
 /// A column as Parquet has it.
@@ -201,6 +216,19 @@ mod tests {
         let pages = |name| written.statistics_enabled(&path(name)) == EnabledStatistics::Page;
         assert!(pages("s.code") && pages("s.unit") && !pages("l.list.element.unit"));
         assert_eq!(written.statistics_truncate_length(), None, "one has whole bounds");
+    }
+
+    #[test]
+    fn pages_of_wide_rows_end_at_their_size() {
+        let narrow: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5_000));
+        let wide: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(10_000); 200]));
+        let rows = |values: &ArrayRef| {
+            let batch = RecordBatch::try_from_iter([("c", Arc::clone(values))]).unwrap();
+            rows_at_once(1 << 20, &batch)
+        };
+        assert_eq!(rows(&narrow), 1_024);
+        assert_eq!(rows(&wide), 104);
+        assert_eq!(rows(&wide.slice(100, 1)), 104, "the rest of its buffers does not count");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const MOST_SPILLS: usize = 32;
 /// Partitions with less than one in this many of the rows that others have on average have few.
 const FEW_SHARE: usize = 4;
 /// A row group does not end before this for want of memory.
-const LEAST_GROUP_BYTES: usize = 1 << 20;
+const LEAST_GROUP_BYTES: usize = 4 << 20;
 
 /// How a write uses the machine.
 #[derive(Debug, Clone)]
