@@ -70,7 +70,12 @@ pub(crate) enum MergePeer {
 #[derive(Args, Debug)]
 pub(crate) struct MergeOptions {
     /// Modes of Northstar.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "copy-on-write,merge-on-read")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "copy-on-write,merge-on-read,auto"
+    )]
     pub(crate) modes: Vec<Mode>,
     /// Memory that Northstar is given, as `512MiB`; its own default if not said.
     #[arg(long)]
