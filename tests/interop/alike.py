@@ -21,9 +21,9 @@ class Alike:
         self.set_aside = 0
         self.at_fault = set()
 
-    def now(self, table, when, known=()):
-        """Compares the rows as they are; returns their number."""
-        return self.at(table, when, None, dict(known))
+    def now(self, table, when, known=(), where=None):
+        """Compares the rows as they are, or those of a condition; returns their number."""
+        return self.at(table, when, None, dict(known), where)
 
     def everywhere(self, table, when, known=()):
         """Compares the rows as they are, and those of each snapshot that is kept."""
@@ -37,20 +37,20 @@ class Alike:
             self.at(table, f"{when}, snapshot {number}", number, dict(known))
         return count
 
-    def at(self, table, when, snapshot_id, known):
+    def at(self, table, when, snapshot_id, known, where=None):
         names = [field.name for field in schema_at(table, snapshot_id).fields]
-        wanted = self.ours.rows(table, snapshot_id)
+        wanted = self.ours.rows(table, snapshot_id, where)
         for reader in self.readers:
-            self.hold(reader, table, snapshot_id, names, wanted, when, known)
+            self.hold(reader, table, snapshot_id, names, wanted, when, known, where)
         return len(wanted)
 
-    def hold(self, reader, table, snapshot_id, names, wanted, when, known):
+    def hold(self, reader, table, snapshot_id, names, wanted, when, known, where=None):
         name = ".".join(table.name())
         if reader.name in known:
             self.known_fault(reader, table, snapshot_id, names, wanted)
             return
         try:
-            found = reader.rows(table, snapshot_id)
+            found = reader.rows(table, snapshot_id, where)
         except Exception as error:
             raise Different(f"{name} {when}: {reader.name} fails: {str(error)[:500]}") from error
         if what := difference(names, wanted, found):

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import by_duckdb
+import by_encoding
 import by_pyiceberg
 import each_action
 import each_writer
@@ -45,6 +46,7 @@ def check(lake, spark, demo_warehouse=None):
     )
     steps = {
         "northstar's actions": lambda: each_action.run(lake, alike, KNOWN),
+        "northstar's encodings": lambda: by_encoding.run(lake, alike),
         "tables of PyIceberg's": lambda: each_writer.run(lake, alike, by_pyiceberg, KNOWN),
         "tables of DuckDB's": lambda: each_writer.run(lake, alike, by_duckdb, KNOWN),
         "tables of Spark's": lambda: each_writer.run(lake, alike, BySpark(spark), KNOWN),

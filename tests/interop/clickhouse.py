@@ -49,8 +49,8 @@ class ClickHouse:
             raise
         return pa.ipc.open_file(answer).read_all()
 
-    def rows(self, table, snapshot_id=None):
-        return rows_of(schema_at(table, snapshot_id), self.ask("*", table, snapshot_id))
+    def rows(self, table, snapshot_id=None, where=None):
+        return rows_of(schema_at(table, snapshot_id), self.ask("*", table, snapshot_id, where))
 
     def count(self, table, snapshot_id=None):
         return self.ask("count() AS n", table, snapshot_id)["n"][0].as_py()

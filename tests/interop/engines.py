@@ -1,4 +1,7 @@
-"""The engines that read a table: each returns the canonical rows, or the count, of a snapshot."""
+"""The engines that read a table: each returns the canonical rows, or the count, of a snapshot.
+
+Rows may be chosen by a condition in the SQL that all engines have in common.
+"""
 
 import json
 import subprocess
@@ -14,8 +17,9 @@ class PyIceberg:
 
     name = "pyiceberg"
 
-    def rows(self, table, snapshot_id=None):
-        found = table.scan(snapshot_id=snapshot_id).to_arrow()
+    def rows(self, table, snapshot_id=None, where=None):
+        chosen = {} if where is None else {"row_filter": where}
+        found = table.scan(snapshot_id=snapshot_id, **chosen).to_arrow()
         return rows_of(schema_at(table, snapshot_id), found)
 
     def count(self, table, snapshot_id=None):
@@ -44,8 +48,8 @@ class DuckDb:
         version = "" if snapshot_id is None else f", snapshot_from_id = {snapshot_id}"
         return f"iceberg_scan('{location}'{version})"
 
-    def rows(self, table, snapshot_id=None):
-        query = f"SELECT * FROM {self.scan(table, snapshot_id)}"
+    def rows(self, table, snapshot_id=None, where=None):
+        query = f"SELECT * FROM {self.scan(table, snapshot_id)} WHERE {where or 'true'}"
         found = self.connection.execute(query).to_arrow_table()
         return rows_of(schema_at(table, snapshot_id), found)
 
@@ -76,7 +80,7 @@ class Northstar:
         # Split at line feeds alone: a string may hold the other line ends of Unicode.
         return [read(line) for line in text.split("\n") if line.strip()]
 
-    def rows(self, table, snapshot_id=None):
+    def rows(self, table, snapshot_id=None, where=None):
         fields = schema_at(table, snapshot_id).fields
         known = {field.name for field in fields}
         rows = []
@@ -87,7 +91,8 @@ class Northstar:
             for f, n in zip(fields, names, strict=True)
         ]
         version = "" if snapshot_id is None else f" VERSION AS OF {snapshot_id}"
-        for record in self.ask(f"SELECT {', '.join(asked)} FROM {quoted(table)}{version}"):
+        chosen = "" if where is None else f" WHERE {where}"
+        for record in self.ask(f"SELECT {', '.join(asked)} FROM {quoted(table)}{version}{chosen}"):
             if not record.keys() <= known:
                 raise RuntimeError("northstar prints a column that the schema does not have")
             rows.append(tuple(canonical(f.field_type, record.get(f.name)) for f in fields))

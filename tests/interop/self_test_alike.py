@@ -34,8 +34,8 @@ class Wrong(PyIceberg):
     def __init__(self, change):
         self.change = change
 
-    def rows(self, table, snapshot_id=None):
-        return self.change(super().rows(table, snapshot_id))
+    def rows(self, table, snapshot_id=None, where=None):
+        return self.change(super().rows(table, snapshot_id, where))
 
 
 def altered(rows_read):

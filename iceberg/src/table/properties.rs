@@ -12,6 +12,8 @@ use crate::{Error, ErrorKind, Result};
 pub const KEY: &str = "northstar.key";
 /// The columns that identify a person directly, likewise.
 pub const PHI_DIRECT: &str = "northstar.phi.direct";
+/// Whether numbers, dates and times may be written as differences: `true` or `false`, the default.
+pub const DELTA_ENCODING: &str = "northstar.write.delta-encoding";
 
 const CODEC: &str = "write.parquet.compression-codec";
 const LEVEL: &str = "write.parquet.compression-level";
@@ -115,6 +117,9 @@ pub struct WriteProperties {
     pub row_group_bytes: usize,
     /// Data pages are cut at this many bytes.
     pub page_bytes: usize,
+    /// Whether integers, dates and timestamps are written as differences where that is smaller. Not
+    /// every reader has these (`docs/adr/0005-encodings.md`).
+    pub delta_encoding: bool,
     /// How often a commit that met another is tried again.
     pub commit_retries: u32,
     /// The shortest wait before that, in milliseconds; it doubles each time.
@@ -155,6 +160,7 @@ impl WriteProperties {
             target_file_bytes: number(properties, TARGET_FILE, 512 << 20)?,
             row_group_bytes: number(properties, ROW_GROUP, 128 << 20)?,
             page_bytes: number(properties, PAGE, 1 << 20)?,
+            delta_encoding: switch(properties, DELTA_ENCODING)?,
             commit_retries: number(properties, RETRIES, 4)?,
             retry_min_ms: number(properties, RETRY_MIN_MS, 100)?,
             retry_max_ms: number(properties, RETRY_MAX_MS, 60_000)?,
@@ -209,6 +215,18 @@ fn number<T: FromStr>(properties: &HashMap<String, String>, key: &str, default: 
     })
 }
 
+/// `true` or `false`; without it, false.
+fn switch(properties: &HashMap<String, String>, key: &str) -> Result<bool> {
+    match properties.get(key).map_or("false", String::as_str) {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("property {key} is `{other}`; use true or false"),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,8 +241,10 @@ mod tests {
             ("write.metadata.metrics.column.name", "counts"),
             ("write.parquet.bloom-filter-enabled.column.id", "true"),
             ("write.parquet.bloom-filter-enabled.column.x", "false"),
+            (DELTA_ENCODING, "true"),
         ])
         .unwrap();
+        assert!(read.delta_encoding && !set(&[(DELTA_ENCODING, "false")]).unwrap().delta_encoding);
         assert_eq!(read.metrics("name"), MetricsMode::Counts);
         assert_eq!(read.metrics("id"), MetricsMode::Truncate(16));
         assert_eq!(read.metrics("name.first.x"), MetricsMode::Counts, "parts of a column");
@@ -236,6 +256,7 @@ mod tests {
             (METRICS_DEFAULT, "some"),
             ("write.metadata.metrics.column.x", "truncate(0)"),
             (CODEC, "lzo"),
+            (DELTA_ENCODING, "yes"),
         ] {
             assert!(set(&[(key, value)]).is_err(), "{key}={value}");
         }

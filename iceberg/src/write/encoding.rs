@@ -1,8 +1,10 @@
 //! How each column of a data file is encoded.
 //!
 //! zstd level 1 from the table's properties; a dictionary only for columns whose sample repeats
-//! itself, since on the others it costs time and makes files larger; page statistics where they can
-//! prune; bloom filters where the table asks for them.
+//! itself, since on the others it costs time and makes files larger; differences only where the table
+//! allows them and they are smaller; page statistics where they can prune; bloom filters where the
+//! table asks for them. Pages and encodings are those of Parquet's first version, as Iceberg's reader
+//! for Spark refuses others, such as packed booleans.
 
 use std::collections::HashSet;
 
@@ -10,12 +12,13 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::row::{RowConverter, SortField};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{
     DEFAULT_WRITE_BATCH_SIZE, EnabledStatistics, WriterProperties, WriterVersion,
 };
 use parquet::schema::types::ColumnPath;
 
+use super::delta;
 use crate::table::{MetricsMode, WriteProperties};
 use crate::{Error, ErrorKind, Result};
 
@@ -37,7 +40,7 @@ const ROW_GROUP_ROWS: usize = 1 << 20;
 /// The Parquet settings for a file that begins with `first`.
 ///
 /// # Errors
-/// `InvalidInput` for a zstd level that does not exist.
+/// `InvalidInput` for a zstd level that does not exist; `Internal` if a column cannot be sampled.
 pub fn properties(
     schema: &SchemaRef,
     table: &WriteProperties,
@@ -71,6 +74,10 @@ pub fn properties(
         let boolean = leaf.values.data_type() == &DataType::Boolean;
         let dictionary = !boolean && distinct <= DISTINCT_PERCENT;
         properties = properties.set_column_dictionary_enabled(path.clone(), dictionary);
+        if table.delta_encoding && !dictionary && differences_pay(&leaf.values, compression)? {
+            properties =
+                properties.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+        }
         let bounded =
             matches!(table.metrics(&leaf.name), MetricsMode::Truncate(_) | MetricsMode::Full);
         if !bounded || leaf.repeated {
@@ -157,6 +164,12 @@ fn leaves(field: &Field, values: &ArrayRef) -> Vec<Leaf> {
     below.collect()
 }
 
+fn differences_pay(values: &ArrayRef, compression: Compression) -> Result<bool> {
+    delta::pays(values, compression).map_err(|error| {
+        Error::new(ErrorKind::Internal, "a column cannot be sampled").with_source(error)
+    })
+}
+
 /// How many of 100 sampled values are distinct; the sample is spread evenly over the column.
 fn distinct_percent(values: &ArrayRef) -> Result<usize> {
     let rows = values.len();
@@ -229,6 +242,22 @@ mod tests {
         assert_eq!(rows(&narrow), 1_024);
         assert_eq!(rows(&wide), 104);
         assert_eq!(rows(&wide.slice(100, 1)), 104, "the rest of its buffers does not count");
+    }
+
+    #[test]
+    fn differences_are_written_where_the_table_allows_them() {
+        let id: ArrayRef = Arc::new(Int64Array::from_iter_values((0..5_000).map(|n| n * n / 7)));
+        let unit: ArrayRef = Arc::new(Int64Array::from_iter_values((0..5_000).map(|n| n % 3)));
+        let batch = RecordBatch::try_from_iter([("id", id), ("unit", unit)]).unwrap();
+        let encoding = |allowed: &str, name: &str| {
+            let allowed = (crate::table::properties::DELTA_ENCODING.to_string(), allowed.into());
+            let table = WriteProperties::read(&HashMap::from([allowed])).unwrap();
+            let path = ColumnPath::new(vec![name.to_string()]);
+            properties(&batch.schema(), &table, &batch).unwrap().encoding(&path)
+        };
+        assert_eq!(encoding("true", "id"), Some(Encoding::DELTA_BINARY_PACKED));
+        assert_eq!(encoding("false", "id"), None);
+        assert_eq!(encoding("true", "unit"), None, "it has a dictionary");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 pub mod bounds;
 mod chunk;
 mod data_file;
+mod delta;
 pub mod encoding;
 mod expansion;
 pub mod partition;
