@@ -2,17 +2,17 @@
 
 /// CPU costs by which `auto` weighs the two ways of changing a file.
 ///
-/// The defaults are measured on lab results (ADR 0005). What counts is their ratio, which other
+/// The defaults are measured on lab results (ADR 0006). What counts is their ratio, which other
 /// machines share more than the times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileCosts {
     /// Decoding and encoding a MiB of Parquet, in µs.
     pub write_anew_us: u64,
-    /// Decoding a MiB of Parquet, in µs.
+    /// Decoding a MiB of Parquet whose rows fall out, and their new versions elsewhere, in µs.
     pub decode_us: u64,
-    /// Writing a delete file, in µs.
+    /// Writing a delete file, and a small one for the rows that change, in µs.
     pub write_deletes_us: u64,
-    /// Reading a delete file, in µs.
+    /// Reading these two, in µs.
     pub read_deletes_us: u64,
     /// How often a file is read before a compaction takes up its deletes.
     pub reads: u64,
@@ -21,10 +21,10 @@ pub struct FileCosts {
 impl Default for FileCosts {
     fn default() -> Self {
         Self {
-            write_anew_us: 15_000,
-            decode_us: 4_000,
-            write_deletes_us: 300,
-            read_deletes_us: 200,
+            write_anew_us: 37_000,
+            decode_us: 14_000,
+            write_deletes_us: 1_000,
+            read_deletes_us: 3_000,
             reads: 10,
         }
     }

@@ -137,8 +137,8 @@ mod tests {
         let auto = RowLevelMode::Auto;
         assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 0), 10_000, 0), "deleted");
         assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 0), 900_000, 0), "rewritten");
-        assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 890_000), 10_000, 0), "rewritten");
-        assert_eq!(way(auto, &slice(MIB / 64, 1_000, 0), 1, 0), "rewritten");
+        assert_eq!(way(auto, &slice(64 * MIB, 1_000_000, 290_000), 10_000, 0), "rewritten");
+        assert_eq!(way(auto, &slice(MIB / 2, 10_000, 0), 1, 0), "rewritten");
     }
 
     #[test]
