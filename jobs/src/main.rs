@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    allocator::set_up();
     exit::quiet_broken_pipe();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => return exit::usage(&asked),
     };
+    allocator::set_up(cli.global.memory);
     progress::init_logging(cli.global.verbose);
     let printer = printer::Printer::new(cli.global.output);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

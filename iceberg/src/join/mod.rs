@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! spilling   the node around a join; left rows up to a share of the memory ─▶ DataFusion's join
+//! handed     rows that were read, as that join's child
 //! buckets    more of them: both sides are put on disk, in buckets by a hash of the key
 //! keys       of right rows only those whose key the left side may have
 //! probe      the buckets of both sides joined pair by pair, divided again where still too large
@@ -17,6 +18,7 @@
 
 mod bounded;
 mod buckets;
+mod handed;
 mod keys;
 mod probe;
 mod spilling;

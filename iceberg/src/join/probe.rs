@@ -1,22 +1,21 @@
 //! Joins a right side with a left side that is on disk.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{JoinType, Result as DFResult, internal_datafusion_err};
+use datafusion::common::{JoinType, Result as DFResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan, PhysicalExpr};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::Sender;
 
 use super::buckets::{Bucket, Buckets, Dividing};
+use super::handed::HandedOverExec;
 
 /// How many batches may wait for who reads the join.
 const AHEAD: usize = 1;
@@ -75,7 +74,7 @@ impl Joining {
                 let alone = builder.tx();
                 let rows = builder.build();
                 let nothing = Arc::new(EmptyExec::new(self.join.left().schema()));
-                (Some(alone), Some(self.hash(nothing, once(rows)?)?))
+                (Some(alone), Some(self.hash(nothing, once(rows))?))
             }
             false => (None, None),
         };
@@ -136,7 +135,7 @@ impl Joining {
                     return self.run(&divided, right.read(r)?, level, out).await;
                 }
             }
-            let (build, probe) = (once(left.read(l)?)?, once(right.read(r)?)?);
+            let (build, probe) = (once(left.read(l)?), once(right.read(r)?));
             let joined = match swapped || (l.bytes > self.bucket_bytes && r.bytes < l.bytes) {
                 true => self
                     .template(build, probe)?
@@ -194,57 +193,11 @@ async fn forward(mut rows: SendableRecordBatchStream, out: &Out) -> DFResult<()>
     Ok(())
 }
 
-/// A plan of rows that are read once.
-pub(super) fn once(rows: SendableRecordBatchStream) -> DFResult<Arc<dyn ExecutionPlan>> {
-    several(rows.schema(), vec![rows])
-}
-
-/// A plan of some partitions, each read once.
-pub(super) fn several(
-    schema: SchemaRef,
-    partitions: Vec<SendableRecordBatchStream>,
-) -> DFResult<Arc<dyn ExecutionPlan>> {
-    let partitions = partitions
-        .into_iter()
-        .map(|rows| {
-            let (schema, rows) = (Arc::clone(&schema), Mutex::new(Some(rows)));
-            Arc::new(Once { schema, rows }) as Arc<dyn PartitionStream>
-        })
-        .collect();
-    Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, None, [], false, None)?))
-}
-
-struct Once {
-    schema: SchemaRef,
-    rows: Mutex<Option<SendableRecordBatchStream>>,
-}
-
-impl fmt::Debug for Once {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Once").field("schema", &self.schema).finish_non_exhaustive()
-    }
-}
-
-impl PartitionStream for Once {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().ok().and_then(|mut rows| rows.take());
-        rows.unwrap_or_else(|| {
-            let again = futures::stream::once(async {
-                Err(internal_datafusion_err!("rows of a join are read twice"))
-            });
-            let schema = Arc::clone(&self.schema);
-            Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(
-                schema, again,
-            ))
-        })
-    }
-}
-
 /// No rows.
 pub(super) fn nothing(schema: SchemaRef) -> SendableRecordBatchStream {
     Box::pin(EmptyRecordBatchStream::new(schema))
+}
+
+fn once(rows: SendableRecordBatchStream) -> Arc<dyn ExecutionPlan> {
+    Arc::new(HandedOverExec::once(rows))
 }

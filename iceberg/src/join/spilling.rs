@@ -24,7 +24,8 @@ use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::buckets::{Buckets, Dividing};
-use super::probe::{Joining, emits_left, nothing, several};
+use super::handed::HandedOverExec;
+use super::probe::{Joining, emits_left, nothing};
 
 /// The partitions of a join have at most about so many files open while they divide rows.
 const OPEN_FILES: usize = 256;
@@ -231,8 +232,9 @@ async fn read_left(joining: Joining, most_bytes: usize) -> DFResult<Left> {
             Part::InMemory(batches, held) => Some(handed_over(Arc::clone(&schema), batches, held)),
             Part::OnDisk(_) => None,
         });
-        let handed = several(Arc::clone(&schema), handed.collect())?;
-        let children = vec![handed, Arc::clone(joining.join.right())];
+        let handed = HandedOverExec::new(handed.collect(), Arc::clone(left.properties()));
+        let children: Vec<Arc<dyn ExecutionPlan>> =
+            vec![Arc::new(handed), Arc::clone(joining.join.right())];
         let join = joining.join.builder().with_new_children(children)?.build()?;
         return Ok(Left::InMemory(Arc::new(join)));
     }
