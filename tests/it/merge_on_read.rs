@@ -12,6 +12,11 @@ use northstar_tests::lab::{Lab, tester};
 /// `ns.t` with ids 1 to 30 in three files of two partitions.
 async fn table(lab: &Lab) -> Changes {
     let changes = Changes::merge_on_read(lab, "ns.t", &["site"]).await;
+    fill(&changes).await;
+    changes
+}
+
+async fn fill(changes: &Changes) {
     for (site, first) in [("a", 1), ("b", 11), ("a", 21)] {
         let rows: Vec<String> =
             (first..first + 10).map(|id| format!("({id}, '{site}', {id})")).collect();
@@ -23,7 +28,6 @@ async fn table(lab: &Lab) -> Changes {
             ))
             .await;
     }
-    changes
 }
 
 /// The live files: of data, and of deletes.
@@ -98,4 +102,36 @@ async fn a_data_file_never_has_more_than_one_delete_file_and_a_gone_one_none() {
     assert_eq!(deletes.len(), 2);
     assert_eq!(lab.number("SELECT count(*) FROM ns.t").await, 24);
     assert_eq!(lab.number("SELECT sum(n) FROM ns.t").await, 465 - 53 - 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m2_one_statement_leaves_a_file_out_writes_one_anew_and_deletes_from_another() {
+    let lab = Lab::new().await;
+    let changes = Changes::auto(&lab, "ns.t", &["site"]).await;
+    fill(&changes).await;
+    // All rows of the first file, seven of the second, one of the third.
+    let report = changes
+        .change(
+            "MERGE INTO ns.t USING (SELECT id FROM ns.t WHERE id < 18 OR id = 25) AS s ON t.id = s.id \
+             WHEN MATCHED AND t.id < 14 THEN DELETE WHEN MATCHED THEN UPDATE SET n = 0",
+        )
+        .await;
+    assert_eq!((report.inserted_rows, report.updated_rows, report.deleted_rows), (0, 5, 13));
+    let ways = (report.files_dropped, report.files_rewritten, report.delete_files_added);
+    assert_eq!(ways, (1, 1, 1), "{report:?}");
+    let expected: Vec<String> = {
+        let mut rows: Vec<String> = (14..=30)
+            .map(|id| {
+                let site = if id < 21 { "b" } else { "a" };
+                let n = if id < 18 || id == 25 { 0 } else { id };
+                format!("{id}|{site}|{n}")
+            })
+            .collect();
+        rows.sort_unstable();
+        rows
+    };
+    assert_eq!(changes.rows().await, expected);
+    let (data, deletes) = files(&lab).await;
+    assert_eq!(deletes.iter().map(DataFile::record_count).sum::<u64>(), 1);
+    assert_eq!(data.iter().map(DataFile::record_count).sum::<u64>(), 18);
 }

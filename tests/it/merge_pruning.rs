@@ -129,6 +129,8 @@ async fn change(session: &LakeSession, sql: &str) -> ChangeReport {
 /// The table of a case, `ns.NAME`: 120 rows in twelve files.
 async fn made(session: &LakeSession, case: &Case) {
     session.execute(&format!("CREATE TABLE ns.{} {}", case.name, case.made)).await.unwrap();
+    let anew = "SET TBLPROPERTIES ('write.merge.mode' = 'copy-on-write')";
+    session.execute(&format!("ALTER TABLE ns.{} {anew}", case.name)).await.unwrap();
     let insert = |from: u64, to: u64| {
         format!(
             "INSERT INTO ns.{} SELECT {}, 0 FROM \

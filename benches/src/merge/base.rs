@@ -76,10 +76,10 @@ pub(crate) fn kept(base: Base, input: &Input, options: &MergeOptions) -> Result<
 fn forget(base: Base, input: &Input) -> Result<()> {
     let home = input.home();
     let entries = fs::read_dir(home).map_err(|error| BenchError::at(home, &error))?;
-    let names = entries
+    let mut names = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&begin(base)));
-    names.map(|entry| remove(&entry.path())).collect()
+    names.try_for_each(|entry| remove(&entry.path()))
 }
 
 fn begin(base: Base) -> String {

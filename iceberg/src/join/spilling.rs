@@ -38,8 +38,11 @@ pub(super) struct SpillingJoinExec {
     join: Arc<HashJoinExec>,
     /// What the left side may take, all partitions together.
     left_bytes: usize,
-    left: OnceLock<Shared<BoxFuture<'static, Result<Left, Arc<DataFusionError>>>>>,
+    left: OnceLock<ReadingLeft>,
 }
+
+/// The left side, as it is read once for all partitions.
+type ReadingLeft = Shared<BoxFuture<'static, Result<Left, Arc<DataFusionError>>>>;
 
 /// The left side, read.
 #[derive(Debug, Clone)]
