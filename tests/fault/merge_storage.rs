@@ -39,14 +39,14 @@ async fn full_disk(folder: &Path) {
     undisturbed.completes(&place, "with room again").await;
     drop(place);
     for (kind, fails, surely) in [
-        // Whether rows are put aside first depends on how many there are.
-        ("RowsFound", "cannot ", true),
+        // Which rows come first, and so whether some are put aside before others are written, is open.
+        ("RowsFound", ["cannot put rows aside on disk", "cannot write a data file"], true),
         // Spilled rows that have been written make room again.
-        ("DataFileWritten", "cannot write a", false),
-        ("DataFilesComplete", "cannot write a manifest", true),
-        ("ManifestsWritten", "cannot write a metadata file", true),
+        ("DataFileWritten", ["cannot put rows aside on disk", "cannot write a"], false),
+        ("DataFilesComplete", ["cannot write a manifest"; 2], true),
+        ("ManifestsWritten", ["cannot write a metadata file"; 2], true),
         // The catalog's log may have room of its own.
-        ("MetadataWritten", "cannot move the table's pointer", false),
+        ("MetadataWritten", ["cannot move the table's pointer"; 2], false),
     ] {
         std::fs::remove_dir_all(folder.join("lake")).unwrap();
         let place = Place::new(folder);
@@ -61,7 +61,7 @@ async fn full_disk(folder: &Path) {
         match merged {
             Err(error) => {
                 let failed = nothing_changed(&place, &undisturbed.old, &error, &when).await;
-                assert!(failed.starts_with(fails), "{when}: {failed}");
+                assert!(fails.iter().any(|fails| failed.starts_with(fails)), "{when}: {failed}");
             }
             Ok(report) => assert!(!surely, "{when}: {report:?}"),
         }
