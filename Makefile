@@ -48,7 +48,7 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
-	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model table_life scale --nocapture
+	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model merge_memory table_life scale --nocapture
 
 bench: bench-load bench-merge bench-scale ## All benchmarks beside peers; loads ROWS lab rows (default 5000000), merges into MERGE_ROWS
 

@@ -75,7 +75,7 @@ impl Applying<'_> {
             true => HashMap::new(),
             false => self.table.clone().with_only(paths).slices().await?,
         };
-        let ways = Ways::choose(self.mode, &self.costs, touched, &slices);
+        let ways = Ways::choose(self.mode, &self.costs, touched, &slices)?;
         let plan = rewritten(planning, self.target, self.table, self.found, &ways, inserts)?;
         let written = match plan {
             Some(plan) => planning.write(plan, self.base, self.commit_id).await?,

@@ -9,6 +9,7 @@ use super::costs::FileCosts;
 use super::counts::ChangedRows;
 use crate::scan::FileSlice;
 use crate::table::RowLevelMode;
+use crate::{Error, ErrorKind, Result};
 
 /// What becomes of a file that rows are changed of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,31 +64,39 @@ pub(super) struct Ways {
     pub(super) deleted: HashSet<String>,
     /// Live rows of those that are written anew, before.
     pub(super) rewritten_rows: u64,
-    /// What becomes of rows of those.
-    pub(super) in_rewritten: ChangedRows,
+    /// Rows that are deleted from those.
+    pub(super) rewritten_without: u64,
     /// Rows that get new values in files whose rows are deleted.
     pub(super) updated_elsewhere: u64,
 }
 
 impl Ways {
     /// Chooses for each of the `touched` files, of which `slices` tells the size.
+    ///
+    /// # Errors
+    /// `Internal` for a file that is not among them: its change would be lost.
     pub(super) fn choose(
         mode: RowLevelMode,
         costs: &FileCosts,
         touched: HashMap<String, ChangedRows>,
         slices: &HashMap<String, Arc<FileSlice>>,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut ways = Self::default();
         for (path, changed) in touched {
-            let Some(slice) = slices.get(&path) else { continue };
+            let slice = slices.get(&path).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "rows were found in a file that is not of the table",
+                )
+                .with_context("file", &path)
+            })?;
             let (rows, live_rows) = (slice.rows, slice.live_rows());
             let size = Size { bytes: slice.size_bytes, rows, live_rows };
             match Way::of(mode, costs, size, changed) {
                 Way::Dropped => _ = ways.dropped.insert(path),
                 Way::Rewritten => {
                     ways.rewritten_rows += live_rows;
-                    ways.in_rewritten.updated += changed.updated;
-                    ways.in_rewritten.deleted += changed.deleted;
+                    ways.rewritten_without += changed.deleted;
                     ways.rewritten.insert(path);
                 }
                 Way::Deleted => {
@@ -96,12 +105,12 @@ impl Ways {
                 }
             }
         }
-        ways
+        Ok(ways)
     }
 
     /// The rows that are new in the table, of all that were written.
     pub(super) fn inserted_rows(&self, written_rows: u64) -> u64 {
-        let old = self.rewritten_rows - self.in_rewritten.deleted + self.updated_elsewhere;
+        let old = self.rewritten_rows - self.rewritten_without + self.updated_elsewhere;
         written_rows.saturating_sub(old)
     }
 }
@@ -123,7 +132,7 @@ mod tests {
     fn way(mode: RowLevelMode, slice: &Arc<FileSlice>, updated: u64, deleted: u64) -> &'static str {
         let touched = HashMap::from([("f".to_string(), ChangedRows { updated, deleted })]);
         let slices = HashMap::from([("f".to_string(), Arc::clone(slice))]);
-        let ways = Ways::choose(mode, &FileCosts::default(), touched, &slices);
+        let ways = Ways::choose(mode, &FileCosts::default(), touched, &slices).unwrap();
         match (ways.dropped.len(), ways.rewritten.len(), ways.deleted.len()) {
             (1, 0, 0) => "dropped",
             (0, 1, 0) => "rewritten",
@@ -158,6 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn m2_a_change_of_a_file_that_is_not_there_is_an_error_and_never_left_out() {
+        let touched = HashMap::from([("g".to_string(), ChangedRows { updated: 1, deleted: 0 })]);
+        let slices = HashMap::from([("f".to_string(), slice(MIB, 100, 0))]);
+        for mode in [RowLevelMode::CopyOnWrite, RowLevelMode::MergeOnRead, RowLevelMode::Auto] {
+            let costs = FileCosts::default();
+            let error = Ways::choose(mode, &costs, touched.clone(), &slices).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal);
+        }
+    }
+
+    #[test]
     fn m3_inserted_rows_are_those_written_that_no_touched_file_had() {
         let files = [("a", slice(MIB, 100, 10), 5, 7), ("b", slice(MIB, 100, 0), 20, 3)];
         let touched = files.iter().map(|(path, _, updated, deleted)| {
@@ -169,7 +189,7 @@ mod tests {
         for (mode, written) in
             [(RowLevelMode::CopyOnWrite, 90 - 7 + 100 - 3), (RowLevelMode::MergeOnRead, 25)]
         {
-            let ways = Ways::choose(mode, &FileCosts::default(), touched.clone(), &slices);
+            let ways = Ways::choose(mode, &FileCosts::default(), touched.clone(), &slices).unwrap();
             assert_eq!(ways.inserted_rows(written), 0, "{mode:?}");
             assert_eq!(ways.inserted_rows(written + 4), 4, "{mode:?}");
         }
