@@ -10,7 +10,6 @@ use iceberg::spec::{
 };
 use roaring::RoaringTreemap;
 
-use super::change::only;
 use super::message::{DeleteNode, DeletesOfNode};
 use crate::ids::RandomIds;
 use crate::merge::{DeleteExec, DeleteTask};
@@ -32,11 +31,8 @@ pub(super) fn encode_delete(node: &DeleteExec) -> DFResult<DeleteNode> {
 /// The node of a message.
 ///
 /// # Errors
-/// For what cannot be read and for another number of inputs than one.
-pub(super) fn decode_delete(
-    node: DeleteNode,
-    inputs: &[Arc<dyn ExecutionPlan>],
-) -> DFResult<Arc<dyn ExecutionPlan>> {
+/// For what cannot be read.
+pub(super) fn decode_delete(node: DeleteNode) -> DFResult<Arc<dyn ExecutionPlan>> {
     let metadata: TableMetadata = serde_json::from_slice(&node.metadata).map_err(external)?;
     let files = node.files.iter().map(|file| decode_file(&metadata, file));
     let files = Arc::new(files.collect::<DFResult<Vec<_>>>()?);
@@ -46,7 +42,7 @@ pub(super) fn decode_delete(
         files,
         ids: Arc::new(RandomIds),
     };
-    Ok(Arc::new(DeleteExec::new(only(inputs)?, task)))
+    Ok(Arc::new(DeleteExec::new(task)))
 }
 
 /// Path and partition travel as a data file does, because a partition alone has no text form.

@@ -36,7 +36,7 @@ pub(super) struct DeleteNode {
     pub files: Vec<DeletesOfNode>,
 }
 
-/// A data file and the rows that are deleted from it already.
+/// A data file and the rows that are deleted from it.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DeletesOfNode {
     #[prost(int32, tag = "1")]

@@ -86,7 +86,7 @@ impl PhysicalExtensionCodec for NorthstarCodec {
             Some(Kind::Scan(scan)) => decode_scan(*scan, context, self, converter),
             Some(Kind::Keep(keep)) => decode_keep(keep, inputs),
             Some(Kind::Write(write)) => decode_write(write, inputs),
-            Some(Kind::Delete(delete)) => decode_delete(delete, inputs),
+            Some(Kind::Delete(delete)) => decode_delete(delete),
             None => internal_err!("a plan node of an unknown kind"),
         }
     }

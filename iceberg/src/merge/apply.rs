@@ -7,14 +7,14 @@ use datafusion::logical_expr::LogicalPlan;
 use super::costs::FileCosts;
 use super::counts::Found;
 use super::planning::Planning;
-use super::rewrite::{deleted, rewritten};
+use super::rewrite::rewritten;
 use super::target::Target;
 use super::ways::Ways;
 use crate::commit::{DeleteFile, FileChange};
 use crate::scan::IcebergTable;
 use crate::table::RowLevelMode;
 use crate::write::Written;
-use crate::{LakeTable, Result, storage};
+use crate::{Error, ErrorKind, LakeTable, Result, storage};
 
 /// The files of a change that is not committed.
 #[derive(Debug)]
@@ -114,12 +114,20 @@ impl Applying<'_> {
     ) -> Result<(Vec<DeleteFile>, HashSet<String>)> {
         let (mut files, mut removed) = (Vec::new(), HashSet::new());
         let table = self.table.clone().with_only(ways.deleted.clone());
+        let changed = self.found.changed(&ways.deleted);
         for file in table.file_deletes().await? {
             removed.extend(file.delete_files);
-            files.push(file.deletes);
+            let mut deletes = file.deletes;
+            if let Some(rows) = changed.get(&deletes.data_file) {
+                deletes.positions |= rows;
+                files.push(deletes);
+            }
         }
-        let plan = deleted(planning, ways)?;
-        let deletes = planning.delete(plan, self.base, self.commit_id, files).await?;
+        if files.len() < changed.len() {
+            let message = "a row is deleted from a file that is not of the table";
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
+        let deletes = planning.delete(self.base, self.commit_id, files).await?;
         Ok((deletes, removed))
     }
 }

@@ -37,7 +37,7 @@ impl AsideWriter {
         let scratch = Scratch::create(parent, id)?;
         let path = scratch.path().join("rows.parquet");
         let file = create(&path).map_err(|error| failed_io(error, &path))?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties()));
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(&schema)));
         let writer = writer.map_err(|error| {
             Error::new(ErrorKind::Unsupported, "the rows cannot be put aside").with_source(error)
         })?;

@@ -1,7 +1,8 @@
 //! A target row is changed by at most one source row, or the statement fails (M1).
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::Int64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 
 use super::counts::Found;
 use super::find::{NAMESPACE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIR_SOURCE_ROW, PAIRS};
@@ -37,7 +38,8 @@ pub(super) async fn error(planning: &mut Planning<'_>, found: &Found, verb: &str
     };
     let mut places = Vec::new();
     for batch in &batches {
-        let files = batch.column(0).as_string_opt::<i32>();
+        let files = cast(batch.column(0), &DataType::Utf8).ok();
+        let files = files.as_ref().and_then(|files| files.as_string_opt::<i32>());
         let number = |column: usize| batch.column(column).as_primitive_opt::<Int64Type>();
         let (Some(files), Some(positions), Some(first), Some(last), Some(counts)) =
             (files, number(1), number(2), number(3), number(4))

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
 use roaring::RoaringTreemap;
 
 use super::find::{ACT_DELETE, ACT_NONE, ACT_UPDATE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS};
@@ -38,6 +38,22 @@ struct FileRows {
     deleted: RoaringTreemap,
     /// Those that several source rows would change.
     doubled: RoaringTreemap,
+}
+
+impl FileRows {
+    fn add(&mut self, position: u64, act: i32) {
+        if act == ACT_NONE {
+            return;
+        }
+        if !self.claimed.insert(position) {
+            self.doubled.insert(position);
+        }
+        match act {
+            ACT_UPDATE => self.updated.insert(position),
+            ACT_DELETE => self.deleted.insert(position),
+            _ => false,
+        };
+    }
 }
 
 /// What is found.
@@ -72,40 +88,23 @@ impl Found {
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let defect = || Error::new(ErrorKind::Internal, "pairs cannot be counted");
-        let files = arrow::compute::cast(batch.column(0), &DataType::Utf8)
-            .map_err(|error| defect().with_source(error))?;
-        let files = files.as_string_opt::<i32>().ok_or_else(defect)?;
+        let files = batch.column(0).as_dictionary_opt::<Int32Type>().ok_or_else(defect)?;
+        let paths = files.values().as_string_opt::<i32>().ok_or_else(defect)?;
         let positions = batch.column(1).as_primitive_opt::<Int64Type>().ok_or_else(defect)?;
         let acts = batch.column(2).as_primitive_opt::<Int32Type>().ok_or_else(defect)?;
         let mut row = 0;
         while row < batch.num_rows() {
-            let end = (row + 1..batch.num_rows())
-                .find(|at| {
-                    files.is_null(*at) != files.is_null(row) || files.value(*at) != files.value(row)
-                })
-                .unwrap_or(batch.num_rows());
             // A pair without a target row is of a join that keeps source rows: none of ours does.
-            if files.is_null(row) {
-                return Err(defect());
+            let file = files.key(row).ok_or_else(defect)?;
+            let same = (row..batch.num_rows()).take_while(|at| files.key(*at) == Some(file));
+            let end = row + same.count();
+            let path = paths.value(file);
+            if !self.files.contains_key(path) {
+                self.files.insert(path.to_string(), FileRows::default());
             }
-            if !self.files.contains_key(files.value(row)) {
-                self.files.insert(files.value(row).to_string(), FileRows::default());
-            }
-            let of_file = self.files.get_mut(files.value(row)).ok_or_else(defect)?;
+            let of_file = self.files.get_mut(path).ok_or_else(defect)?;
             for at in row..end {
-                let position = positions.value(at).cast_unsigned();
-                let act = acts.value(at);
-                if act == ACT_NONE {
-                    continue;
-                }
-                if !of_file.claimed.insert(position) {
-                    of_file.doubled.insert(position);
-                }
-                match act {
-                    ACT_UPDATE => of_file.updated.insert(position),
-                    ACT_DELETE => of_file.deleted.insert(position),
-                    _ => false,
-                };
+                of_file.add(positions.value(at).cast_unsigned(), acts.value(at));
             }
             row = end;
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
@@ -36,7 +36,8 @@ use object_store::ObjectMeta;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 
 use crate::ids::Ids;
 use crate::scan::{batch_rows, store_path};
@@ -162,7 +163,7 @@ async fn keep(
     let mut writer = ArrowWriter::try_new(
         create(&path).map_err(|error| failed(error.into()))?,
         Arc::clone(&kept),
-        Some(properties()),
+        Some(properties(&kept)),
     )
     .map_err(failed)?;
     let mut next = 1_i64;
@@ -209,15 +210,22 @@ pub(super) fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
-/// How rows that are put aside are written.
-pub(super) fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// How rows with these columns are put aside. What is a dictionary in memory is one in the file: a path
+/// of a data file stands there once.
+pub(super) fn properties(schema: &Schema) -> WriterProperties {
+    let is_dictionary = |field: &&FieldRef| matches!(field.data_type(), DataType::Dictionary(..));
+    let dictionaries = schema.fields().iter().filter(is_dictionary);
+    let plain = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(128 << 10))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
-        .set_dictionary_enabled(false)
-        .build()
+        .set_dictionary_enabled(false);
+    let dictionary = |properties: WriterPropertiesBuilder, field: &FieldRef| {
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        properties.set_column_dictionary_enabled(path, true)
+    };
+    dictionaries.fold(plain, dictionary).build()
 }
 
 /// Kept rows, as a table: the columns `c0`, `c1` … and [`ROW_COLUMN`].

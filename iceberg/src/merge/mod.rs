@@ -12,7 +12,7 @@
 //! ways       which touched files are written anew, and from which rows are deleted by position
 //! rewrite    of the former the rows as they will be, of the latter those that change
 //!                                                         query: WriteExec over a join
-//! delete     of the latter the positions of rows that go  query: DeleteExec over the pairs
+//! delete     of the latter the positions of rows that go  query: DeleteExec
 //! explain    instead of what follows: what would be done
 //! run        commits, on the condition of `conflict`      no query
 //! ```

@@ -194,23 +194,21 @@ impl<'a> Planning<'a> {
         described(table.metadata(), &given)
     }
 
-    /// Deletes the rows at the addresses that a plan gives from `files`; the files of deletes.
+    /// Deletes rows of `files`; the files of deletes.
     pub(super) async fn delete(
         &self,
-        plan: LogicalPlan,
         table: &LakeTable,
         commit_id: &str,
         files: Vec<DeletesOf>,
     ) -> Result<Vec<DeleteFile>> {
-        let (plan, state) = self.physical(&plan).await?;
         let task = DeleteTask {
             metadata: table.inner().metadata_ref(),
             commit_id: commit_id.to_string(),
             files: Arc::new(files),
             ids: Arc::clone(&self.session.lake.ids),
         };
-        let delete = Arc::new(DeleteExec::new(single(plan), task));
-        let given = self.session.engine.collect(delete, state.task_ctx()).await?;
+        let delete = Arc::new(DeleteExec::new(task));
+        let given = self.session.engine.collect(delete, self.state().task_ctx()).await?;
         let files = files_of(table.metadata(), &given)?;
         Ok(files.into_iter().map(|(spec_id, file)| DeleteFile { spec_id, file }).collect())
     }

@@ -97,20 +97,6 @@ fn updated(
         .map_err(from_datafusion)
 }
 
-/// The addresses of the rows that are deleted by position: those that go, and those that change.
-pub(super) fn deleted(planning: &Planning<'_>, ways: &Ways) -> Result<LogicalPlan> {
-    let mut condition = unqualified(PAIR_ACT).gt_eq(lit(ACT_UPDATE));
-    if !ways.rewritten.is_empty() || !ways.dropped.is_empty() {
-        let files = ways.deleted.iter().map(|path| lit(path.as_str())).collect();
-        condition = condition.and(unqualified(PAIR_FILE).in_list(files, false));
-    }
-    LogicalPlanBuilder::from(planning.kept(PAIRS)?)
-        .filter(condition)
-        .and_then(|plan| plan.project([unqualified(PAIR_FILE), unqualified(PAIR_POS)]))
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(from_datafusion)
-}
-
 fn of_table(name: &str) -> Expr {
     Expr::Column(Column::new(Some("t"), name))
 }

@@ -23,10 +23,15 @@ pub const FILE_COLUMN: &str = "_file";
 /// The column that holds a row's position in its data file, counted from 0, deleted rows included.
 pub const POS_COLUMN: &str = "_pos";
 
+/// The type of [`FILE_COLUMN`]: a path is long, and the same for all rows of a file.
+pub fn file_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
 /// Which columns of a row's address a scan has behind the table's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AddressColumns {
-    /// `_file`, as a partition column: one constant per file.
+    /// `_file`, as a partition column: one constant per file, and in memory a number per row.
     pub file: bool,
     /// `_pos`, as the Parquet reader's row number. Counting rows is not free.
     pub position: bool,
@@ -34,7 +39,7 @@ pub struct AddressColumns {
 
 /// The scan's columns: those of the table, then those of the row address.
 pub fn table_schema(columns: SchemaRef, address: AddressColumns) -> TableSchema {
-    let file: FieldRef = Arc::new(Field::new(FILE_COLUMN, DataType::Utf8, false));
+    let file: FieldRef = Arc::new(Field::new(FILE_COLUMN, file_type(), false));
     let pos: FieldRef =
         Arc::new(Field::new(POS_COLUMN, DataType::Int64, false).with_extension_type(RowNumber));
     TableSchema::builder(columns)

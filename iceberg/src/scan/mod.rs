@@ -61,7 +61,7 @@ pub(crate) use partition::{comparable, widened};
 pub(crate) use rows::{Positions, RowChoice};
 pub(crate) use width::batch_rows;
 
-pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, scan_config, table_schema};
+pub use config::{AddressColumns, FILE_COLUMN, POS_COLUMN, file_type, scan_config, table_schema};
 pub use manifest_cache::ManifestCache;
 pub use provider::IcebergTable;
 pub use prune::Pruning;

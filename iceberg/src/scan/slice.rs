@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
@@ -59,12 +60,18 @@ impl FileSlice {
             version: None,
         });
         if address.file {
-            file = file.with_partition_values(vec![ScalarValue::from(self.path.as_str())]);
+            file = file.with_partition_values(vec![self.file_value()]);
         }
         if !self.deleted.is_empty() {
             file = file.with_extension(ParquetRowSelection::new(self.selection()?));
         }
         Ok(file.with_extension(self))
+    }
+
+    /// What the rows of this file have as their `_file`.
+    fn file_value(&self) -> ScalarValue {
+        let path = Box::new(ScalarValue::from(self.path.as_str()));
+        ScalarValue::Dictionary(Box::new(DataType::Int32), path)
     }
 
     /// The rows that are left, as the Parquet reader wants them: runs over the whole file.
@@ -130,7 +137,9 @@ mod tests {
         let address = AddressColumns { file: true, position: false };
         let file = Arc::new(slice(10, [])).partitioned_file(&store, address).unwrap();
         assert!(file.extension::<ParquetRowSelection>().is_none());
-        assert_eq!(file.partition_values, [ScalarValue::from("file:///t/a.parquet")]);
+        let [value] = file.partition_values.as_slice() else { panic!("one value") };
+        assert_eq!(value.try_as_str(), Some(Some("file:///t/a.parquet")));
+        assert_eq!(value.data_type(), crate::scan::file_type());
         let file = Arc::new(slice(10, [1])).partitioned_file(&store, address).unwrap();
         assert!(file.extension::<ParquetRowSelection>().is_some());
     }
