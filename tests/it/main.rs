@@ -19,6 +19,7 @@ mod inserts;
 mod inspect;
 mod loads;
 mod maintenance;
+mod merge_blooms;
 mod merge_conflicts;
 mod merge_explained;
 mod merge_memory;

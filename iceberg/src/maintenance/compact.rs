@@ -124,8 +124,7 @@ impl Added {
         self.files += files;
         self.bytes += written.files.iter().map(DataFile::file_size_in_bytes).sum::<u64>();
         // Files of earlier specs are none of these afterwards, however many they are.
-        if group.deleted_rows == 0 && group.unsorted_files == 0 && group.partition != EARLIER_SPECS
-        {
+        if group.worn_files == 0 && group.unsorted_files == 0 && group.partition != EARLIER_SPECS {
             let (before, after) = self.of.entry(group.partition.clone()).or_default();
             *before += group.files.len() as u64;
             *after += files;

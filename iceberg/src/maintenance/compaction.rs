@@ -1,7 +1,7 @@
 //! Which files are compacted: chosen from manifests alone.
 //!
 //! A file is a candidate if it is small, has deleted rows or, if asked for, is not in the table's sort
-//! order. Candidates of one partition are read and written together. What is written is none of that,
+//! order; light compaction takes fewer ([`CompactOptions::light`]). Candidates of one partition are read and written together. What is written is none of that,
 //! but for at most one small file a partition, which alone is no reason to write again: compaction
 //! leaves nothing to compact.
 
@@ -18,6 +18,14 @@ use crate::{Error, ErrorKind, LakeTable, Result};
 /// one writer sorts and spills is bounded by it.
 const GROUP_BYTES: u64 = 2 << 30;
 
+/// Light compaction writes a file with deletes anew when so many of 100 rows are deleted: what a reader
+/// decodes in vain is then about what compaction costs.
+const LIGHT_DELETED_PERCENT: u64 = 30;
+
+/// Light compaction takes a file along with smaller ones when these have at least this part of its
+/// bytes, so that a byte is written anew a few times and not each day.
+const LIGHT_PART: u64 = 4;
+
 /// What stands for the partition of files of any spec but the table's.
 pub(super) const EARLIER_SPECS: &str = "earlier specs";
 
@@ -29,6 +37,9 @@ pub struct CompactOptions {
     pub partition: Vec<(String, String)>,
     /// Whether files that are not in the table's sort order are written anew too.
     pub sort: bool,
+    /// Whether only what pays at once is written anew: small files beside others of about their size,
+    /// and files of which a good part is deleted. For every day; the rest can wait for the week's end.
+    pub light: bool,
 }
 
 /// Files that are read and written together.
@@ -45,6 +56,8 @@ pub struct FileGroup {
     pub small_files: u64,
     /// Rows that position deletes have taken from them.
     pub deleted_rows: u64,
+    /// How many of them are written anew for that alone.
+    pub worn_files: u64,
     /// How many are not in the table's sort order, where that counts.
     pub unsorted_files: u64,
 }
@@ -166,9 +179,15 @@ fn groups(
         if !options.partition.iter().all(|wanted| texts.contains(wanted)) {
             continue;
         }
+        let deleted_rows = file.deleted.len();
+        let worn_rows = match options.light {
+            true => file.data().record_count().saturating_mul(LIGHT_DELETED_PERCENT).div_ceil(100),
+            false => 1,
+        };
         let reason = Reason {
             small: file.data().file_size_in_bytes() < properties.small_file_bytes(),
-            deleted_rows: file.deleted.len(),
+            deleted_rows,
+            worn: deleted_rows >= worn_rows.max(1),
             unsorted: options.sort && file.data().sort_order_id() != order,
         };
         if reason.small || reason.is_enough() {
@@ -181,6 +200,9 @@ fn groups(
     }
     let most_bytes = GROUP_BYTES.max(properties.target_file_bytes.saturating_mul(2));
     let cut = by_partition.into_iter().flat_map(|(key, mut files)| {
+        if options.light {
+            files = pays(files);
+        }
         files.sort_by_key(|(file, _)| (file.sequence, file.data().file_path().to_owned()));
         cut(&key, &files, most_bytes)
     });
@@ -192,20 +214,42 @@ fn groups(
 struct Reason {
     small: bool,
     deleted_rows: u64,
+    /// Whether so many are deleted that the file is written anew for that.
+    worn: bool,
     unsorted: bool,
 }
 
 impl Reason {
     /// Whether the file is written anew even alone.
     fn is_enough(self) -> bool {
-        self.deleted_rows > 0 || self.unsorted
+        self.worn || self.unsorted
     }
 }
 
 impl FileGroup {
     fn is_worth_it(&self) -> bool {
-        self.files.len() > 1 || self.deleted_rows > 0 || self.unsorted_files > 0
+        self.files.len() > 1 || self.worn_files > 0 || self.unsorted_files > 0
     }
+}
+
+/// The files of a partition that light compaction takes: those with a reason of their own, and of the
+/// others the smallest, for as long as the next is not too big to be written anew for those before it.
+fn pays(files: Vec<(&StoredFile, Reason)>) -> Vec<(&StoredFile, Reason)> {
+    let (mut taken, mut small): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(_, reason)| reason.is_enough());
+    small.sort_by_key(|(file, _)| (bytes(file), file.data().file_path().to_owned()));
+    let mut sum = taken.iter().map(|(file, _)| bytes(file)).sum::<u64>();
+    let smaller = small.into_iter().enumerate().take_while(|(at, (file, _))| {
+        let fits = sum >= bytes(file) / LIGHT_PART || (*at == 0 && sum == 0);
+        sum += bytes(file);
+        fits
+    });
+    taken.extend(smaller.map(|(_, file)| file));
+    taken
+}
+
+fn bytes(file: &StoredFile) -> u64 {
+    file.data().file_size_in_bytes()
 }
 
 fn cut(partition: &str, files: &[(&StoredFile, Reason)], most_bytes: u64) -> Vec<FileGroup> {
@@ -222,6 +266,7 @@ fn cut(partition: &str, files: &[(&StoredFile, Reason)], most_bytes: u64) -> Vec
                     bytes: 0,
                     small_files: 0,
                     deleted_rows: 0,
+                    worn_files: 0,
                     unsorted_files: 0,
                 });
                 match groups.last_mut() {
@@ -234,6 +279,7 @@ fn cut(partition: &str, files: &[(&StoredFile, Reason)], most_bytes: u64) -> Vec
         group.bytes += bytes;
         group.small_files += u64::from(reason.small);
         group.deleted_rows += reason.deleted_rows;
+        group.worn_files += u64::from(reason.worn);
         group.unsorted_files += u64::from(reason.unsorted);
     }
     groups

@@ -23,7 +23,7 @@ use futures::TryStreamExt;
 
 use super::keep::Kept;
 use crate::Result;
-use crate::scan::{Candidates, FILE_COLUMN, IcebergTable, KeyColumn};
+use crate::scan::{Doubtful, FILE_COLUMN, IcebergTable, KeyColumn};
 use crate::sql::from_datafusion;
 
 /// Keys are looked at in portions of so many rows or bytes: each costs a look at all files.
@@ -292,7 +292,16 @@ async fn narrower(
         false => span(&table, &keys, &values, state).await?,
     };
     let mut candidates = table.candidates(state, &keys, &span, join.null_safe).await?;
-    look_at(&mut candidates, &values, state).await?;
+    if candidates.all_found() {
+        return Ok((table.with_among(Arc::new(candidates.among())), names));
+    }
+    each_portion(&values, state, |keys| candidates.look_at(keys).map(|()| !candidates.all_found()))
+        .await?;
+    if let Some(mut doubtful) = Doubtful::of(&candidates) {
+        let again = |keys: &[ArrayRef]| doubtful.look_at(&candidates, keys).map(|()| true);
+        each_portion(&values, state, again).await?;
+        table.ask_blooms(doubtful, &mut candidates).await;
+    }
     Ok((table.with_among(Arc::new(candidates.among())), names))
 }
 
@@ -338,15 +347,12 @@ async fn span(
     Ok(span)
 }
 
-/// Shows all keys to the candidates, in portions.
-async fn look_at(
-    candidates: &mut Candidates,
+/// Shows all keys to `look`, in portions, until it says that no more are needed.
+async fn each_portion(
     values: &LogicalPlan,
     state: &SessionState,
+    mut look: impl FnMut(&[ArrayRef]) -> Result<bool>,
 ) -> Result<()> {
-    if candidates.all_found() {
-        return Ok(());
-    }
     let plan = state.create_physical_plan(values).await.map_err(from_datafusion)?;
     let mut stream = execute_stream(plan, state.task_ctx()).map_err(from_datafusion)?;
     let mut portion = Vec::new();
@@ -356,15 +362,14 @@ async fn look_at(
         bytes += batch.get_array_memory_size();
         portion.push(batch);
         if rows >= PORTION_ROWS || bytes >= PORTION_BYTES {
-            candidates.look_at(&together(&portion)?)?;
-            portion.clear();
-            (rows, bytes) = (0, 0);
-            if candidates.all_found() {
+            if !look(&together(&portion)?)? {
                 return Ok(());
             }
+            portion.clear();
+            (rows, bytes) = (0, 0);
         }
     }
-    candidates.look_at(&together(&portion)?)
+    look(&together(&portion)?).map(drop)
 }
 
 /// The columns of batches, one behind the other.

@@ -19,10 +19,13 @@ pub struct ChangeReport {
     pub unchanged_rows: u64,
     /// Rows that a `MERGE` read from its source.
     pub source_rows: u64,
-    /// Files that partitions, bounds and the keys of the source left, before any was opened.
+    /// Files that partitions, bounds, bloom filters and the keys of the source left, before any was opened.
     pub files_considered: u64,
     /// Files of the table.
     pub files: u64,
+    /// Files whose bloom filters were asked, because bounds left a few keys for them; `None` where the
+    /// engine does not tell.
+    pub files_asked: Option<u64>,
     /// Of these, files of which something was read, to find rows or to write them anew; `None` where
     /// the engine does not tell. A file may be ruled out while others are read.
     pub files_opened: Option<u64>,
@@ -57,6 +60,7 @@ impl ChangeReport {
             source_rows: 0,
             files_considered: 0,
             files: 0,
+            files_asked: None,
             files_opened: None,
             files_touched: 0,
             bytes_read: None,

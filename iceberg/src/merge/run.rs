@@ -204,6 +204,7 @@ impl<'a> Run<'a> {
         report.files = files;
         report.files_touched = found.touched().len() as u64;
         if self.session.engine.is_local() {
+            report.files_asked = Some(reads.files_asked());
             report.files_opened = Some(reads.files());
             report.bytes_read = Some(reads.bytes());
         }

@@ -8,21 +8,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::{CastOptions, cast_with_options, filter};
-use arrow::datatypes::{DataType, UInt64Type};
-use arrow::row::{RowConverter, Rows, SortField};
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::filter;
+use arrow::datatypes::DataType;
 use datafusion::catalog::Session;
-use datafusion::common::Column;
-use datafusion::common::pruning::PruningStatistics;
 use datafusion::logical_expr::Expr;
-use iceberg::spec::{DataFile, PartitionSpec, PrimitiveLiteral, PrimitiveType, Transform, Type};
+use iceberg::spec::{DataFile, PartitionSpec};
 
+use super::blooms::{BloomColumn, bloom_columns};
 use super::files::LiveFile;
 use super::provider::IcebergTable;
-use super::prune::{Columns, FileBounds, FileFilter, partition_values};
+use super::prune::{Columns, FileFilter};
+use super::sides::Side;
 use super::statistics::SelectedFile;
-use crate::write::transform::transform;
 use crate::{Error, ErrorKind, Result};
 
 /// How many keys of a batch are looked at for one file before it is kept without a proof.
@@ -90,6 +88,11 @@ impl Among {
 #[derive(Debug)]
 pub(crate) struct Candidates {
     paths: Vec<String>,
+    sizes_bytes: Vec<u64>,
+    /// Key columns whose bloom filters can be asked.
+    blooms: Vec<BloomColumn>,
+    /// How many keys fell between the bounds of each file, where bloom filters can be asked.
+    keys: Vec<usize>,
     manifests: HashSet<String>,
     found: Vec<bool>,
     sides: Vec<Side>,
@@ -125,6 +128,9 @@ impl IcebergTable {
         }
         Ok(Candidates {
             found: vec![false; files.len()],
+            keys: vec![0; files.len()],
+            blooms: if null_safe { Vec::new() } else { bloom_columns(self, keys) },
+            sizes_bytes: files.iter().map(|file| file.data().file_size_in_bytes()).collect(),
             paths: files.iter().map(|file| file.data().file_path().to_string()).collect(),
             manifests,
             sides,
@@ -187,7 +193,53 @@ fn kept(mut files: Vec<LiveFile>, filter: &FileFilter) -> Vec<LiveFile> {
 impl Candidates {
     /// Whether each file has a key, so that more keys make no difference.
     pub(crate) fn all_found(&self) -> bool {
-        self.found.iter().all(|found| *found)
+        self.blooms.is_empty() && self.found.iter().all(|found| *found)
+    }
+
+    /// The key columns whose bloom filters can be asked.
+    pub(super) fn blooms(&self) -> &[BloomColumn] {
+        &self.blooms
+    }
+
+    /// Path and bytes of a file.
+    pub(super) fn file(&self, file: usize) -> (&str, u64) {
+        (&self.paths[file], self.sizes_bytes[file])
+    }
+
+    /// The files that were found for so many keys at most, and whose bloom filters can be asked.
+    pub(super) fn few(&self, most: usize) -> Vec<usize> {
+        let few = |file: &usize| self.found[*file] && self.keys[*file] <= most;
+        let files = 0..if self.blooms.is_empty() { 0 } else { self.paths.len() };
+        files.filter(few).collect()
+    }
+
+    /// Takes files away that hold no key.
+    pub(crate) fn rule_out(&mut self, files: &[usize]) {
+        files.iter().for_each(|file| self.found[*file] = false);
+    }
+
+    /// Tells of each of `files` which of the keys without a NULL fall between its bounds: `each` is
+    /// called with these keys and the file's rows of them.
+    pub(super) fn keys_of(
+        &self,
+        files: &[usize],
+        keys: &[ArrayRef],
+        mut each: impl FnMut(&[ArrayRef], &mut dyn Iterator<Item = usize>),
+    ) -> Result<()> {
+        let keys = whole(keys, true)?;
+        let columns = self.sides.iter().map(|side| side.ordered(&keys[side.key]));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        for file in files {
+            let ranges = self.sides.iter().zip(&columns);
+            let ranges = ranges.map(|(side, column)| (side.range(*file, column), column));
+            let Some((range, column)) = ranges.min_by_key(|(range, _)| range.len()) else {
+                continue;
+            };
+            let sides = || self.sides.iter().zip(&columns);
+            let holds = |row: &usize| sides().all(|(side, column)| side.holds(*file, column, *row));
+            each(&keys, &mut column.order[range].iter().copied().filter(holds));
+        }
+        Ok(())
     }
 
     /// Looks at keys: of each column as many values, in the type that they are compared in.
@@ -195,20 +247,14 @@ impl Candidates {
     /// # Errors
     /// `Internal` for columns of other types.
     pub(crate) fn look_at(&mut self, keys: &[ArrayRef]) -> Result<()> {
-        let Some(first) = keys.first().filter(|first| !first.is_empty()) else { return Ok(()) };
-        let whole = (0..first.len()).map(|row| keys.iter().all(|column| column.is_valid(row)));
-        let whole: BooleanArray = whole.map(Some).collect();
-        let part = |wanted: &BooleanArray| -> Result<Vec<ArrayRef>> {
-            keys.iter().map(|column| filter(column, wanted).map_err(defect)).collect()
-        };
-        if whole.true_count() > 0 {
-            let keys =
-                if whole.true_count() == whole.len() { keys.to_vec() } else { part(&whole)? };
-            self.look_at_whole(&keys)?;
+        let rows = keys.first().map_or(0, |first| first.len());
+        let complete = whole(keys, true)?;
+        let complete_rows = complete.first().map_or(0, |first| first.len());
+        if complete_rows > 0 {
+            self.look_at_whole(&complete)?;
         }
-        if self.null_safe && whole.true_count() < whole.len() {
-            let partly = arrow::compute::not(&whole).map_err(defect)?;
-            self.look_at_partly(&part(&partly)?)?;
+        if self.null_safe && complete_rows < rows {
+            self.look_at_partly(&whole(keys, false)?)?;
         }
         Ok(())
     }
@@ -217,7 +263,11 @@ impl Candidates {
     fn look_at_whole(&mut self, keys: &[ArrayRef]) -> Result<()> {
         let columns = self.sides.iter().map(|side| side.ordered(&keys[side.key]));
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        for (file, found) in self.found.iter_mut().enumerate().filter(|(_, found)| !**found) {
+        let counts = !self.blooms.is_empty();
+        for (file, found) in self.found.iter_mut().enumerate() {
+            if *found && !counts {
+                continue;
+            }
             let ranges = self.sides.iter().zip(&columns);
             let narrowest = ranges
                 .map(|(side, column)| (side.range(file, column), column))
@@ -226,6 +276,10 @@ impl Candidates {
                 *found = true;
                 continue;
             };
+            self.keys[file] += range.len();
+            if *found {
+                continue;
+            }
             let too_many = range.len() > MOST_LOOKS;
             let mut looked = column.order[range].iter().take(MOST_LOOKS);
             let sides = || self.sides.iter().zip(&columns);
@@ -265,173 +319,18 @@ impl Candidates {
     }
 }
 
-/// What is known of one column, file by file: its bounds, or the bucket that its values fall into.
-#[derive(Debug)]
-struct Side {
-    /// The place of its keys.
-    key: usize,
-    /// What is done to a key before it is compared.
-    bucket: Option<(Transform, PrimitiveType)>,
-    converter: RowConverter,
-    low: Option<Known>,
-    high: Option<Known>,
-    /// Whether the file may hold a NULL, and whether it may hold anything else.
-    nulls: Vec<bool>,
-    values: Vec<bool>,
+/// The keys without a NULL, or those with one.
+fn whole(keys: &[ArrayRef], wanted: bool) -> Result<Vec<ArrayRef>> {
+    let rows = keys.first().map_or(0, |first| first.len());
+    let is_whole = |row: usize| keys.iter().all(|column| column.is_valid(row));
+    let chosen: BooleanArray = (0..rows).map(|row| Some(is_whole(row) == wanted)).collect();
+    if chosen.true_count() == rows {
+        return Ok(keys.to_vec());
+    }
+    keys.iter().map(|column| filter(column, &chosen).map_err(defect)).collect()
 }
 
-/// A value per file, where it is known.
-#[derive(Debug)]
-struct Known {
-    rows: Rows,
-    known: Vec<bool>,
-}
-
-/// Keys in the order of one column.
-struct Ordered {
-    rows: Rows,
-    order: Vec<usize>,
-}
-
-impl Side {
-    /// The bounds of a key column, and its buckets where files are partitioned by them.
-    fn new(
-        files: &[LiveFile],
-        columns: &Columns,
-        key: &KeyColumn,
-        place: usize,
-    ) -> Result<Vec<Self>> {
-        let column = Column::new_unqualified(&key.name);
-        let Some((id, arrow, iceberg)) = columns.find(&column) else { return Ok(Vec::new()) };
-        if files.is_empty() || !KeyColumn::can_rule_out(arrow, &key.compared_as) {
-            return Ok(Vec::new());
-        }
-        let bounds = FileBounds { files, columns, partition_only: false };
-        let nulls = bounds.null_counts(&column);
-        let nulls =
-            nulls.as_ref().and_then(|nulls| nulls.as_primitive_opt::<UInt64Type>().cloned());
-        let null_count = |file: usize| {
-            let nulls = nulls.as_ref()?;
-            nulls.is_valid(file).then(|| nulls.value(file))
-        };
-        let each = 0..files.len();
-        let has_nulls: Vec<bool> = each.clone().map(|file| null_count(file) != Some(0)).collect();
-        let has_values: Vec<bool> =
-            each.map(|file| null_count(file) != Some(files[file].data().record_count())).collect();
-        let converter = rows_of(&key.compared_as)?;
-        let known = |values: Option<ArrayRef>| -> Result<Option<Known>> {
-            let Some(values) = values else { return Ok(None) };
-            let safe = CastOptions { safe: true, ..CastOptions::default() };
-            let values = cast_with_options(&values, &key.compared_as, &safe).map_err(defect)?;
-            Known::new(&converter, &values).map(Some)
-        };
-        let (low, high) = (known(bounds.min_values(&column))?, known(bounds.max_values(&column))?);
-        let mut sides = vec![Self {
-            key: place,
-            bucket: None,
-            converter,
-            low,
-            high,
-            nulls: has_nulls.clone(),
-            values: has_values.clone(),
-        }];
-        let Type::Primitive(primitive) = iceberg else { return Ok(sides) };
-        if *arrow != key.compared_as {
-            return Ok(sides);
-        }
-        for bucket in buckets(files, id) {
-            let number = |file: &LiveFile| {
-                partition_values(file, id).find_map(|(transform, value)| match value {
-                    Some(PrimitiveLiteral::Int(number)) if transform == bucket => Some(*number),
-                    _ => None,
-                })
-            };
-            let numbers: ArrayRef =
-                Arc::new(files.iter().map(number).collect::<arrow::array::Int32Array>());
-            let converter = rows_of(&DataType::Int32)?;
-            sides.push(Self {
-                key: place,
-                bucket: Some((bucket, primitive.clone())),
-                low: Some(Known::new(&converter, &numbers)?),
-                high: Some(Known::new(&converter, &numbers)?),
-                converter,
-                nulls: has_nulls.clone(),
-                values: has_values.clone(),
-            });
-        }
-        Ok(sides)
-    }
-
-    /// Keys as they are compared, and their order.
-    fn ordered(&self, keys: &ArrayRef) -> Result<Ordered> {
-        let keys = match &self.bucket {
-            Some((bucket, source)) => transform(*bucket, source, keys)?,
-            None => Arc::clone(keys),
-        };
-        let rows = self.converter.convert_columns(&[keys]).map_err(defect)?;
-        let mut order: Vec<usize> = (0..rows.num_rows()).collect();
-        order.sort_unstable_by(|a, b| rows.row(*a).cmp(&rows.row(*b)));
-        Ok(Ordered { rows, order })
-    }
-
-    /// Where in their order the keys are that a file may hold.
-    fn range(&self, file: usize, keys: &Ordered) -> std::ops::Range<usize> {
-        if !self.values[file] {
-            return 0..0;
-        }
-        let below = |known: &Known| {
-            let low = known.rows.row(file);
-            keys.order.partition_point(|row| keys.rows.row(*row) < low)
-        };
-        let up_to = |known: &Known| {
-            let high = known.rows.row(file);
-            keys.order.partition_point(|row| keys.rows.row(*row) <= high)
-        };
-        let start = self.low(file).map_or(0, below);
-        let end = self.high(file).map_or(keys.order.len(), up_to);
-        start..end.max(start)
-    }
-
-    fn holds(&self, file: usize, keys: &Ordered, row: usize) -> bool {
-        let key = keys.rows.row(row);
-        self.values[file]
-            && self.low(file).is_none_or(|low| low.rows.row(file) <= key)
-            && self.high(file).is_none_or(|high| key <= high.rows.row(file))
-    }
-
-    fn low(&self, file: usize) -> Option<&Known> {
-        self.low.as_ref().filter(|known| known.known[file])
-    }
-
-    fn high(&self, file: usize) -> Option<&Known> {
-        self.high.as_ref().filter(|known| known.known[file])
-    }
-}
-
-impl Known {
-    fn new(converter: &RowConverter, values: &ArrayRef) -> Result<Self> {
-        let rows = converter.convert_columns(&[Arc::clone(values)]).map_err(defect)?;
-        let known = (0..values.len()).map(|file| values.is_valid(file)).collect();
-        Ok(Self { rows, known })
-    }
-}
-
-fn rows_of(kind: &DataType) -> Result<RowConverter> {
-    RowConverter::new(vec![SortField::new(kind.clone())]).map_err(defect)
-}
-
-/// The numbers of buckets by which files are partitioned on a column.
-fn buckets(files: &[LiveFile], column_id: i32) -> Vec<Transform> {
-    let mut buckets = Vec::new();
-    for (transform, _) in files.iter().flat_map(|file| partition_values(file, column_id)) {
-        if matches!(transform, Transform::Bucket(_)) && !buckets.contains(&transform) {
-            buckets.push(transform);
-        }
-    }
-    buckets
-}
-
-fn defect(error: arrow::error::ArrowError) -> Error {
+pub(super) fn defect(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Internal, "keys cannot be compared with the bounds of files")
         .with_source(error)
 }

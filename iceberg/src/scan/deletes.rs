@@ -10,6 +10,7 @@ use datafusion::common::runtime::SpawnedTask;
 use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::io::FileIO;
 use iceberg::spec::{DataContentType, DataFile, DataFileFormat, Datum, PrimitiveLiteral, Struct};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use roaring::RoaringTreemap;
 
@@ -45,13 +46,15 @@ pub(super) async fn position_deletes(
         }
         let reach = index.reach(delete);
         if !reach.is_empty() {
-            wanted.push((delete.data().file_path().to_owned(), reach));
+            let own = only_data_file(delete.data());
+            wanted.push((delete.data().file_path().to_owned(), own, reach));
         }
     }
     let mut read = stream::iter(wanted)
-        .map(|(path, reach)| {
+        .map(|(path, own, reach)| {
             let file_io = file_io.clone();
-            let task = SpawnedTask::spawn(async move { read_file(&file_io, &path, &reach).await });
+            let read = async move { read_file(&file_io, &path, own.as_deref(), &reach).await };
+            let task = SpawnedTask::spawn(read);
             async move { task.join().await.map_err(stopped)? }
         })
         .buffered(CONCURRENT_READS);
@@ -155,7 +158,13 @@ pub(crate) fn only_data_file(delete: &DataFile) -> Option<String> {
     delete.referenced_data_file().or_else(|| low.filter(|low| high.as_ref() == Some(low)))
 }
 
-async fn read_file(file_io: &FileIO, path: &str, reach: &Reach) -> Result<Deleted> {
+/// Reads a delete file; of one that is about its `own` data file alone, nothing but positions.
+async fn read_file(
+    file_io: &FileIO,
+    path: &str,
+    own: Option<&str>,
+    reach: &Reach,
+) -> Result<Deleted> {
     let read = match file_io.new_input(path) {
         Ok(input) => input.read().await,
         Err(error) => Err(error),
@@ -167,40 +176,58 @@ async fn read_file(file_io: &FileIO, path: &str, reach: &Reach) -> Result<Delete
     // Types come from Parquet, not from what the writer noted of its own arrow types.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let batches = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
-        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .and_then(|builder| {
+            let columns = match own {
+                Some(_) => ProjectionMask::columns(builder.parquet_schema(), ["pos"]),
+                None => ProjectionMask::all(),
+            };
+            builder.with_projection(columns).build()
+        })
         .map_err(|source| damaged(path, "cannot read a delete file").with_source(source))?;
     let mut deleted = Deleted::new();
     for batch in batches {
         let batch = batch
             .map_err(|source| damaged(path, "cannot read a delete file").with_source(source))?;
-        add_positions(&batch, path, reach, &mut deleted)?;
+        add_positions(&batch, path, own, reach, &mut deleted)?;
     }
     Ok(deleted)
 }
 
-fn add_positions(batch: &RecordBatch, path: &str, reach: &Reach, to: &mut Deleted) -> Result<()> {
+fn add_positions(
+    batch: &RecordBatch,
+    path: &str,
+    own: Option<&str>,
+    reach: &Reach,
+    to: &mut Deleted,
+) -> Result<()> {
     let column = |name: &str, data_type: &DataType| {
         batch
             .column_by_name(name)
             .filter(|column| column.data_type() == data_type && column.null_count() == 0)
             .ok_or_else(|| damaged(path, "a delete file needs `file_path` and `pos`, without NULL"))
     };
-    let paths = column("file_path", &DataType::Utf8)?.as_string::<i32>();
     let positions = column("pos", &DataType::Int64)?.as_primitive::<Int64Type>();
+    let mut add = |data_file: &str, positions: &[i64]| {
+        let Some(rows) = reach.get(data_file) else { return Ok(()) };
+        let deleted = to.entry(data_file.to_owned()).or_default();
+        for position in positions {
+            let position = u64::try_from(*position).ok().filter(|position| position < rows);
+            deleted.insert(position.ok_or_else(|| {
+                damaged(path, "a delete file names a row that its data file does not have")
+            })?);
+        }
+        Ok(())
+    };
+    if let Some(own) = own {
+        return add(own, positions.values());
+    }
+    let paths = column("file_path", &DataType::Utf8)?.as_string::<i32>();
     // Rows are sorted by file, so each run of one file is looked up once.
     let mut from = 0;
     while from < batch.num_rows() {
         let data_file = paths.value(from);
         let run = (from..batch.num_rows()).take_while(|row| paths.value(*row) == data_file).count();
-        if let Some(rows) = reach.get(data_file) {
-            let deleted = to.entry(data_file.to_owned()).or_default();
-            for position in &positions.values()[from..from + run] {
-                let position = u64::try_from(*position).ok().filter(|position| position < rows);
-                deleted.insert(position.ok_or_else(|| {
-                    damaged(path, "a delete file names a row that its data file does not have")
-                })?);
-            }
-        }
+        add(data_file, &positions.values()[from..from + run])?;
         from += run;
     }
     Ok(())

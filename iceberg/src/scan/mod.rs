@@ -5,7 +5,8 @@
 //!  ├ files      manifests ─▶ live files        (partition summaries skip whole manifests)
 //!  │  ╰ manifest_cache  each manifest is read once
 //!  ├ prune      filters ─▶ which files to keep (`partition`: values, `bounds`: column bounds)
-//!  ├ candidates the keys of a join ─▶ which files to keep
+//!  ├ candidates the keys of a join ─▶ which files to keep (sides: column by column)
+//!  ├ blooms     where few keys are left for a file: whether it holds them
 //!  ├ deletes    position-delete files ─▶ rows to leave out
 //!  ├ equality   equality-delete files ─▶ the same, by reading what they compare
 //!  ├ inventory  the same without rows, for maintenance
@@ -27,6 +28,7 @@
 //! `ParquetSource` would serialise itself and drop the deletes.
 
 mod adapter;
+mod blooms;
 mod bounds;
 mod candidates;
 mod config;
@@ -43,6 +45,7 @@ mod provider;
 mod prune;
 mod reads;
 mod rows;
+mod sides;
 mod slice;
 mod source;
 mod statistics;
@@ -52,8 +55,9 @@ mod width;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use blooms::Doubtful;
 pub(crate) use bounds::scalar;
-pub(crate) use candidates::{Candidates, KeyColumn, ScannedFile};
+pub(crate) use candidates::{KeyColumn, ScannedFile};
 pub(crate) use deletes::only_data_file;
 pub(crate) use files::{manifests, spec_of};
 pub(crate) use inventory::{Inventory, StoredFile};

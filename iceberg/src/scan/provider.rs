@@ -13,7 +13,8 @@ use datafusion::logical_expr::utils::conjunction;
 use iceberg::spec::{FormatVersion, ManifestFile, Schema, SnapshotRef};
 use iceberg::table::Table;
 
-use super::candidates::Among;
+use super::blooms::Doubtful;
+use super::candidates::{Among, Candidates};
 use super::config::{AddressColumns, FILE_COLUMN, POS_COLUMN, table_schema};
 use super::deletes::{only_data_file, position_deletes};
 use super::equality::equality_deletes;
@@ -212,6 +213,18 @@ impl IcebergTable {
         let selected = self.select(None).await?;
         let slices = selected.files.into_iter().map(|file| file.slice);
         Ok(slices.map(|slice| (slice.path.clone(), slice)).collect())
+    }
+
+    /// The table's properties.
+    pub(super) fn properties(&self) -> &HashMap<String, String> {
+        self.table.metadata().properties()
+    }
+
+    /// Of files that were found for a few keys of a join, asks the bloom filters, and takes those away
+    /// that hold none.
+    pub(crate) async fn ask_blooms(&self, doubtful: Doubtful, candidates: &mut Candidates) {
+        let none = doubtful.without_a_key(self.table.file_io(), self.reads.as_deref()).await;
+        candidates.rule_out(&none);
     }
 
     /// The schema that is read, as Iceberg has it.

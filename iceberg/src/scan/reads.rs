@@ -20,6 +20,7 @@ use prost::bytes::Bytes;
 #[derive(Debug, Default)]
 pub struct FileReads {
     opened: Mutex<HashSet<Path>>,
+    asked: Mutex<HashSet<String>>,
     bytes: AtomicU64,
 }
 
@@ -30,9 +31,22 @@ impl FileReads {
         u64::try_from(opened.len()).unwrap_or(u64::MAX)
     }
 
-    /// Bytes read of them; what was read twice counts twice.
+    /// Data files whose bloom filters were asked, each once, whether they were opened then or not.
+    pub fn files_asked(&self) -> u64 {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(asked.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes read of all of these; what was read twice counts twice.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a file whose bloom filters were asked.
+    pub(super) fn asked(&self, file: &str, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(file.to_string());
     }
 
     fn add(&self, file: &Path, bytes: u64) {

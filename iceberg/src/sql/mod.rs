@@ -23,7 +23,7 @@
 //! | `catalog` | the tables of one statement as DataFusion catalogs |
 //! | `lake_tables` | [`LakeTables`]: the tables of a lake as such a source
 //! | `microseconds` | timestamps in microseconds, whatever they meet |
-//! | `zeros` | 0.0 and -0.0 as one number in `IN` lists |
+//! | `zeros` | 0.0 and -0.0 as one number in comparisons and `IN` lists |
 //! | `error` | DataFusion's errors as Northstar's |
 
 mod catalog;

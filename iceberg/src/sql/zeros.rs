@@ -1,17 +1,18 @@
-//! `IN` lists of floating-point numbers: 0.0 and -0.0 are one number there, as they are to `=`.
+//! Floating-point zeros: 0.0 and -0.0 are one number, in comparisons as in `IN` lists.
 //!
 //! DataFusion looks for the bits of a list's values, unless it takes a short list of a bare column for
 //! several `=`. So whether `x IN (0.0)` holds for -0.0 would depend on the length of the list and on
-//! the column's type, and a DELETE would leave rows that it names.
+//! the column's type, and a DELETE would leave rows that it names. Comparisons with constants are put
+//! together by their bits, too: `x = 0.0 AND x <> -0.0` would become `x = 0.0`.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-/// Puts the other zero into each list that has one of them. Types are settled before; the optimizer,
+/// Puts the other zero into each list that has one of them, and compares with 0.0 alone. Types are settled before; the optimizer,
 /// which merges lists by their bits, comes after.
 #[derive(Debug)]
 pub(super) struct BothZeros;
@@ -35,11 +36,56 @@ impl AnalyzerRule for BothZeros {
 }
 
 fn with_both(expr: Expr) -> Transformed<Expr> {
-    let Expr::InList(mut within) = expr else { return Transformed::no(expr) };
+    let mut within = match expr {
+        Expr::InList(within) => within,
+        Expr::BinaryExpr(compared) => return with_one(compared),
+        other => return Transformed::no(other),
+    };
     let zeros: Vec<Expr> = within.list.iter().filter_map(other_zero).collect();
     let changed = !zeros.is_empty();
     within.list.extend(zeros);
     Transformed::new_transformed(Expr::InList(within), changed)
+}
+
+/// A comparison with -0.0 as one with 0.0.
+fn with_one(mut compared: BinaryExpr) -> Transformed<Expr> {
+    let mut changed = false;
+    if compares(compared.op) {
+        for side in [&mut compared.left, &mut compared.right] {
+            if let Some(zero) = negative_zero(side) {
+                *side = Box::new(zero);
+                changed = true;
+            }
+        }
+    }
+    Transformed::new_transformed(Expr::BinaryExpr(compared), changed)
+}
+
+fn compares(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+/// 0.0 for -0.0.
+fn negative_zero(expr: &Expr) -> Option<Expr> {
+    match constant(expr)? {
+        ScalarValue::Float32(Some(zero)) if zero == 0.0 && zero.is_sign_negative() => {
+            Some(lit(0.0_f32))
+        }
+        ScalarValue::Float64(Some(zero)) if zero == 0.0 && zero.is_sign_negative() => {
+            Some(lit(0.0_f64))
+        }
+        _ => None,
+    }
 }
 
 /// For a zero, the one of the other sign.

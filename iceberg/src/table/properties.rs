@@ -23,6 +23,8 @@ const PAGE: &str = "write.parquet.page-size-bytes";
 pub(crate) const METRICS_DEFAULT: &str = "write.metadata.metrics.default";
 const METRICS_COLUMN: &str = "write.metadata.metrics.column.";
 const BLOOM_COLUMN: &str = "write.parquet.bloom-filter-enabled.column.";
+const BLOOM_FALSE: &str = "write.parquet.bloom-filter-fpp.column.";
+const BLOOM_FALSE_DEFAULT: f64 = 0.01;
 const RETRIES: &str = "commit.retry.num-retries";
 const RETRY_MIN_MS: &str = "commit.retry.min-wait-ms";
 const RETRY_MAX_MS: &str = "commit.retry.max-wait-ms";
@@ -85,6 +87,11 @@ pub fn metrics_key(column: &str) -> String {
     format!("{METRICS_COLUMN}{column}")
 }
 
+/// What the properties that speak of one column begin with.
+pub(crate) fn column_prefixes() -> [String; 3] {
+    [METRICS_COLUMN, BLOOM_COLUMN, BLOOM_FALSE].map(str::to_string)
+}
+
 /// The property that asks for a bloom filter on a column.
 pub fn bloom_filter_key(column: &str) -> String {
     format!("{BLOOM_COLUMN}{column}")
@@ -129,6 +136,7 @@ pub struct WriteProperties {
     metrics_default: MetricsMode,
     metrics: HashMap<String, MetricsMode>,
     bloom: Vec<String>,
+    bloom_false: HashMap<String, f64>,
 }
 
 impl WriteProperties {
@@ -174,6 +182,12 @@ impl WriteProperties {
                 .filter(|(_, value)| value.as_str() == "true")
                 .map(|(column, _)| column)
                 .collect(),
+            bloom_false: columns(BLOOM_FALSE)
+                .map(|(column, text)| {
+                    let share = share(BLOOM_FALSE, &column, text)?;
+                    Ok((column, share))
+                })
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -198,11 +212,29 @@ impl WriteProperties {
     pub fn bloom_filter_columns(&self) -> &[String] {
         &self.bloom
     }
+
+    /// The share of values that a column's bloom filter takes for its own though they are not; `None`
+    /// if it has no filter.
+    ///
+    /// Source: <https://iceberg.apache.org/docs/latest/configuration/#write-properties>
+    pub fn bloom_filter(&self, column: &str) -> Option<f64> {
+        let has_one = self.bloom.iter().any(|name| name == column);
+        has_one.then(|| self.bloom_false.get(column).copied().unwrap_or(BLOOM_FALSE_DEFAULT))
+    }
 }
 
 /// A full name, then that of what it is a part of, and so on: `a.b.c`, `a.b`, `a`.
 pub(crate) fn self_and_parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| Some(name.rsplit_once('.')?.0))
+}
+
+/// A number between 0 and 1.
+fn share(prefix: &str, column: &str, text: &str) -> Result<f64> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| {
+        let message = format!("property {prefix}{column} is `{text}`, not between 0 and 1");
+        Error::new(ErrorKind::InvalidInput, message)
+    })
 }
 
 fn number<T: FromStr>(properties: &HashMap<String, String>, key: &str, default: T) -> Result<T> {
@@ -241,6 +273,7 @@ mod tests {
             ("write.metadata.metrics.column.name", "counts"),
             ("write.parquet.bloom-filter-enabled.column.id", "true"),
             ("write.parquet.bloom-filter-enabled.column.x", "false"),
+            ("write.parquet.bloom-filter-fpp.column.id", "0.001"),
             (DELTA_ENCODING, "true"),
         ])
         .unwrap();
@@ -250,6 +283,7 @@ mod tests {
         assert_eq!(read.metrics("name.first.x"), MetricsMode::Counts, "parts of a column");
         assert_eq!(read.metrics("names.x"), MetricsMode::Truncate(16));
         assert_eq!(read.bloom_filter_columns(), ["id"]);
+        assert_eq!((read.bloom_filter("id"), read.bloom_filter("x")), (Some(0.001), None));
         assert_eq!(read.zstd_level, Some(1));
         for (key, value) in [
             (TARGET_FILE, "large"),

@@ -31,6 +31,10 @@ const DISTINCT_PERCENT: usize = 50;
 /// Of the widest rows, so many are encoded before the size of a page is looked at.
 const FEWEST_AT_ONCE: usize = 16;
 
+/// A file that begins with so few rows has a page a column, or little more: then statistics and offsets
+/// of pages say what those of row groups say, and each reader parses them for nothing.
+const PAGELESS_ROWS: usize = 4 << 10;
+
 /// What Parquet calls the repeated group within a list.
 const LIST_GROUP: &str = "list";
 
@@ -53,6 +57,8 @@ pub fn properties(
                 .with_source(error)
         })?),
     };
+    // Of wide rows there are never many in a batch.
+    let has_pages = first.num_rows() > PAGELESS_ROWS || bytes(first) > table.page_bytes;
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("northstar {}", env!("CARGO_PKG_VERSION")))
@@ -61,7 +67,13 @@ pub fn properties(
         .set_write_batch_size(rows_at_once(table.page_bytes, first))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(table.row_group_bytes))
-        .set_statistics_enabled(EnabledStatistics::Page);
+        .set_offset_index_disabled(!has_pages)
+        .set_statistics_enabled(match has_pages {
+            true => EnabledStatistics::Page,
+            false => EnabledStatistics::Chunk,
+        });
+    let row_bytes = bytes(first) / first.num_rows().max(1);
+    let group_rows = (table.row_group_bytes / row_bytes.max(1)).clamp(SAMPLE_ROWS, ROW_GROUP_ROWS);
     let columns = schema.fields().iter().zip(first.columns());
     let columns: Vec<Leaf> = columns.flat_map(|(field, values)| leaves(field, values)).collect();
     let whole_bounds = columns.iter().any(|leaf| table.metrics(&leaf.name) == MetricsMode::Full);
@@ -85,12 +97,13 @@ pub fn properties(
             properties =
                 properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
         }
-        if table.bloom_filter_columns().contains(&leaf.name) {
-            let rows = leaf.values.len().max(SAMPLE_ROWS);
-            let expected = u64::try_from(rows * distinct / 100).unwrap_or(u64::MAX);
+        if let Some(false_positives) = table.bloom_filter(&leaf.name) {
+            // Room for a whole row group; what it does not need is folded away when it ends.
+            let values = group_rows * distinct.max(1) / 100;
             properties = properties
                 .set_column_bloom_filter_enabled(path.clone(), true)
-                .set_column_bloom_filter_max_ndv(path, expected.max(1_024));
+                .set_column_bloom_filter_fpp(path.clone(), false_positives)
+                .set_column_bloom_filter_max_ndv(path, u64::try_from(values).unwrap_or(u64::MAX));
         }
     }
     Ok(properties.build())
@@ -99,10 +112,14 @@ pub fn properties(
 /// How many rows are encoded before the size of a page is looked at. Parquet's own number makes pages
 /// of 10 MiB of rows of 10 KiB.
 fn rows_at_once(page_bytes: usize, first: &RecordBatch) -> usize {
-    let sizes = first.columns().iter().map(|values| values.to_data().get_slice_memory_size());
-    let bytes: usize = sizes.filter_map(std::result::Result::ok).sum();
-    let row_bytes = bytes / first.num_rows().max(1);
+    let row_bytes = bytes(first) / first.num_rows().max(1);
     (page_bytes / row_bytes.max(1)).clamp(FEWEST_AT_ONCE, DEFAULT_WRITE_BATCH_SIZE)
+}
+
+/// What rows take in memory, those beside them in the same buffers not counted.
+fn bytes(rows: &RecordBatch) -> usize {
+    let sizes = rows.columns().iter().map(|values| values.to_data().get_slice_memory_size());
+    sizes.filter_map(std::result::Result::ok).sum()
 }
 
 /// A column as Parquet has it.
@@ -198,6 +215,7 @@ mod tests {
 
     use arrow::array::{Int64Array, ListArray, StringArray, StructArray};
     use arrow::buffer::OffsetBuffer;
+    use arrow::compute::concat_batches;
 
     use super::*;
 
@@ -223,6 +241,10 @@ mod tests {
         )]))
         .unwrap();
         let written = properties(&batch.schema(), &table, &batch).unwrap();
+        assert!(written.offset_index_disabled(), "of so few rows there is a page a column");
+        let many = concat_batches(&batch.schema(), &[batch.clone(), batch.clone()]).unwrap();
+        let written = properties(&batch.schema(), &table, &many).unwrap();
+        assert!(!written.offset_index_disabled());
         let path = |path: &str| ColumnPath::new(path.split('.').map(str::to_string).collect());
         assert!(written.dictionary_enabled(&path("l.list.element.unit")));
         assert!(!written.dictionary_enabled(&path("l.list.element.code")));

@@ -14,6 +14,7 @@ use iceberg::spec::{
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use roaring::RoaringTreemap;
 
 use super::data_file::encoding_failed;
@@ -28,6 +29,9 @@ const POS_ID: i32 = i32::MAX - 102;
 
 /// How many rows are encoded at a time.
 const BATCH_ROWS: usize = 64 << 10;
+
+/// So many positions are not compressed: to set a decoder up costs more than their bytes.
+const PLAIN_ROWS: u64 = 4 << 10;
 
 /// A data file of which rows are deleted.
 #[derive(Debug, Clone)]
@@ -87,8 +91,14 @@ fn schema() -> ArrowSchemaRef {
 /// Writes the file; its size in bytes.
 fn encode(location: &str, deletes: &DeletesOf) -> Result<u64> {
     let level = ZstdLevel::try_new(1).map_err(|error| encoding_failed(error, location))?;
+    let compression = match deletes.positions.len() {
+        ..=PLAIN_ROWS => Compression::UNCOMPRESSED,
+        _ => Compression::ZSTD(level),
+    };
     let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(compression)
+        .set_column_dictionary_enabled(ColumnPath::from("pos"), false)
+        .set_offset_index_disabled(true)
         .set_statistics_truncate_length(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     let schema = schema();

@@ -8,7 +8,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) enum Maintain {
     /// Write small files, and files with deleted rows, anew as few files of the target size
     #[command(
-        after_help = "Example:\n  northstar maintain compact silver.patient --partition site=north --dry-run"
+        after_help = "Example:\n  northstar maintain compact silver.patient --partition site=north --dry-run\n  northstar maintain compact bronze.lab_result --light"
     )]
     Compact {
         #[command(flatten)]
@@ -19,6 +19,10 @@ pub(crate) enum Maintain {
         /// Also write files anew that are not in the table's sort order
         #[arg(long)]
         sort: bool,
+        /// Only what pays each day: small files beside others of about their size, and files of which
+        /// at least 30 % of the rows are deleted
+        #[arg(long)]
+        light: bool,
         /// Files encoded at once
         #[arg(long, value_name = "N", default_value_t = 2)]
         threads: usize,

@@ -3,10 +3,11 @@
 use northstar_iceberg::merge::ChangeReport;
 
 /// The counts by name; nothing where the engine does not tell.
-pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 8] {
+pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 9] {
     [
         ("files", Some(report.files)),
         ("considered", Some(report.files_considered)),
+        ("asked", report.files_asked),
         ("opened", report.files_opened),
         ("touched", Some(report.files_touched)),
         ("rewritten", Some(report.files_rewritten)),
@@ -21,10 +22,12 @@ pub(super) fn line(report: &ChangeReport) -> String {
     if report.files == 0 {
         return format!("files added {}", report.files_added);
     }
+    let asked = report.files_asked.filter(|asked| *asked > 0);
+    let asked = asked.map(|asked| format!(", asked {asked}")).unwrap_or_default();
     let opened = report.files_opened.map(|opened| format!(", opened {opened}")).unwrap_or_default();
     let read = report.bytes_read.map(|read| format!("; read {}", size(read))).unwrap_or_default();
     format!(
-        "files {}, considered {}{opened}, touched {}, rewritten {}, added {}, of deletes {}{read}",
+        "files {}, considered {}{asked}{opened}, touched {}, rewritten {}, added {}, of deletes {}{read}",
         report.files,
         report.files_considered,
         report.files_touched,

@@ -87,6 +87,37 @@ async fn compaction_leaves_nothing_to_compact() {
 }
 
 #[tokio::test]
+async fn light_compaction_takes_small_files_of_a_size_and_worn_ones_alone() {
+    let light = CompactOptions { light: true, ..CompactOptions::default() };
+    let place = Place::new(&[], &[], LARGE).await;
+    place.append(0..20_000, "s", 1).await;
+    let big = place.files().await;
+    place.delete(&[(&big[0], &[1])]).await;
+    assert!(plan(&place, &light).await.is_empty(), "one row of a big file is no reason");
+    for day in 0..12 {
+        let from = 100_000 + day * 1_000;
+        place.append(from..from + 200, "s", day + 2).await;
+        let (before, rows) = (place.files().await, place.rows().await);
+        place.compact(&light).await;
+        let files = place.files().await;
+        assert!(files.len() <= 3, "day {day}: {} files", files.len());
+        assert!(
+            before.contains(&big[0]) && files.contains(&big[0]),
+            "day {day}: the big one stays"
+        );
+        assert_eq!(place.rows().await, rows);
+        assert_eq!(place.compact(&light).await, CompactReport::default(), "day {day}");
+    }
+    let most: Vec<i64> = (0..6_000).collect();
+    place.delete(&[(&big[0], &most)]).await;
+    let rows = place.rows().await;
+    let report = place.compact(&light).await;
+    assert_eq!((report.deleted_rows, place.delete_files().await.len()), (6_000, 0));
+    assert!(!place.files().await.contains(&big[0]));
+    assert_eq!(place.rows().await, rows);
+}
+
+#[tokio::test]
 async fn a_file_whose_rows_are_all_deleted_goes() {
     let place = Place::new(&[], &[], LARGE).await;
     place.append(0..3, "s", 1).await;
@@ -110,12 +141,18 @@ async fn deletes_of_files_that_stay_stay() {
     place.delete(&[(&files[0], &[0])]).await;
     place.delete(&[(&files[2], &[0])]).await;
     let rows = place.rows().await;
-    let only = CompactOptions { partition: vec![("site".into(), "a".into())], sort: false };
+    let only = CompactOptions {
+        partition: vec![("site".into(), "a".into())],
+        ..CompactOptions::default()
+    };
     let report = place.compact(&only).await;
     assert_eq!((report.files_rewritten, report.delete_files_removed), (2, 1));
     assert_eq!(place.rows().await, rows);
     assert_eq!(place.delete_files().await.len(), 1);
-    let wrong = CompactOptions { partition: vec![("sight".into(), "a".into())], sort: false };
+    let wrong = CompactOptions {
+        partition: vec![("sight".into(), "a".into())],
+        ..CompactOptions::default()
+    };
     let error = CompactionPlan::read(&place.table().await, &wrong).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.message().contains("it has site"), "{error}");
@@ -136,7 +173,7 @@ async fn unsorted_files_are_sorted_if_asked_for() {
         let order = order.with_sort_field(field).build_unbound().unwrap();
         builder.add_sort_order(order).unwrap().set_default_sort_order(-1).unwrap()
     };
-    let sort = CompactOptions { partition: Vec::new(), sort: true };
+    let sort = CompactOptions { sort: true, ..CompactOptions::default() };
     let error = CompactionPlan::read(&place.table().await, &sort).await.unwrap_err();
     assert!(error.message().contains("leave out --sort"), "{error}");
     place.alter(order).await;

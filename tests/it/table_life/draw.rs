@@ -206,7 +206,10 @@ impl Draw<'_> {
         Some(match number {
             52..=60 => self.evolve()?,
             61..=63 => self.repartition()?,
-            64..=69 => Op::Compact { sort: self.is_sorted && self.random.chance(50) },
+            kind @ 64..=69 => {
+                let sort = self.is_sorted && self.random.chance(50);
+                Op::Compact { sort, light: kind % 2 == 1 }
+            }
             70..=72 => Op::Manifests,
             73..=77 => Op::Expire {
                 age_ms: self.random.below(16) as i64 * DAY_MS + DAY_MS / 2,

@@ -77,6 +77,7 @@ pub(super) enum Op {
     ReplaceField(Field, Field),
     Compact {
         sort: bool,
+        light: bool,
     },
     Manifests,
     Expire {

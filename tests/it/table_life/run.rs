@@ -234,8 +234,8 @@ impl Writer {
     async fn maintain(&self, op: Op) -> Result<Ran> {
         let lake = &self.lake;
         let changed = match op {
-            Op::Compact { sort } => {
-                let options = CompactOptions { sort, ..CompactOptions::default() };
+            Op::Compact { sort, light } => {
+                let options = CompactOptions { sort, light, ..CompactOptions::default() };
                 let report = compact(&self.session, &table_name(), &options).await?;
                 let snapshots = report.snapshots.len();
                 return Ok(Ran { changed: snapshots > 0, snapshots, ..Ran::default() });

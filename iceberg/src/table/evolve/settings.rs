@@ -11,7 +11,7 @@ use super::columns::{check_nested_names, check_new_name};
 use super::refused;
 use super::siblings::is_within;
 use crate::commit::summary::MAX_VALUE_BYTES;
-use crate::table::properties::{KEY, PHI_DIRECT, bloom_filter_key, metrics_key};
+use crate::table::properties::{KEY, PHI_DIRECT, column_prefixes};
 use crate::table::{IsolationLevel, RowLevelMode, TableDefinition, WriteProperties};
 use crate::{Error, ErrorKind, Result};
 
@@ -44,7 +44,7 @@ pub(crate) fn check(properties: &HashMap<String, String>, schema: &Schema) -> Re
             )));
         }
     }
-    let prefixes = [metrics_key(""), bloom_filter_key("")];
+    let prefixes = column_prefixes();
     let by_key = properties.keys().filter_map(|key| {
         Some((key, prefixes.iter().find_map(|prefix| key.strip_prefix(prefix))?))
     });
@@ -123,7 +123,7 @@ pub(super) fn follow(
 ) -> (HashMap<String, String>, Vec<String>) {
     let mut now: BTreeMap<String, String> =
         properties.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let prefixes = [metrics_key(""), bloom_filter_key("")];
+    let prefixes = column_prefixes();
     // What is said of a column is said of its parts too.
     let column_of = |key: &str| {
         prefixes.iter().find_map(|prefix| Some((prefix, key.strip_prefix(prefix)?.to_string())))

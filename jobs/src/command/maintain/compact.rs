@@ -12,19 +12,18 @@ use crate::warehouse::Warehouse;
 pub(super) async fn run(
     warehouse: &Warehouse,
     target: &Target,
-    (partition, sort, threads): (&[(String, String)], bool, usize),
+    (options, threads): (&CompactOptions, usize),
     printer: &Printer,
 ) -> Result<Done> {
     let name: TableName = target.table.parse()?;
-    let options = CompactOptions { partition: partition.to_vec(), sort };
     if target.dry_run {
         let table = warehouse.lake.open_table(&name, &warehouse.access).await?;
-        let plan = CompactionPlan::read(&table, &options).await?;
+        let plan = CompactionPlan::read(&table, options).await?;
         print(&plan, printer)?;
         return Ok(Done::Well);
     }
     let session = warehouse.maintaining_session("maintain compact", threads)?;
-    let report = compact(&session, &name, &options).await?;
+    let report = compact(&session, &name, options).await?;
     numbers(
         printer,
         &[

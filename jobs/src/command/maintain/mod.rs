@@ -9,6 +9,7 @@ mod retention;
 use std::sync::Arc;
 
 use northstar_iceberg::Result;
+use northstar_iceberg::maintenance::CompactOptions;
 use northstar_iceberg::observer::Silent;
 
 use crate::cli::{Global, Maintain};
@@ -20,8 +21,10 @@ use crate::warehouse::Warehouse;
 pub(crate) async fn run(global: &Global, job: &Maintain, printer: &Printer) -> Result<Done> {
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
     match job {
-        Maintain::Compact { target, partition, sort, threads } => {
-            compact::run(&warehouse, target, (partition, *sort, *threads), printer).await
+        Maintain::Compact { target, partition, sort, light, threads } => {
+            let (partition, sort, light) = (partition.clone(), *sort, *light);
+            let options = CompactOptions { partition, sort, light };
+            compact::run(&warehouse, target, (&options, *threads), printer).await
         }
         Maintain::Manifests { target } => manifests::run(&warehouse, target, printer).await,
         Maintain::Expire { target, older_than, keep } => {
