@@ -53,7 +53,7 @@ fn with_one(mut compared: BinaryExpr) -> Transformed<Expr> {
     if compares(compared.op) {
         for side in [&mut compared.left, &mut compared.right] {
             if let Some(zero) = negative_zero(side) {
-                *side = Box::new(zero);
+                **side = zero;
                 changed = true;
             }
         }

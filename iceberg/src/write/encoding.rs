@@ -215,7 +215,6 @@ mod tests {
 
     use arrow::array::{Int64Array, ListArray, StringArray, StructArray};
     use arrow::buffer::OffsetBuffer;
-    use arrow::compute::concat_batches;
 
     use super::*;
 
@@ -235,16 +234,16 @@ mod tests {
             Arc::new(ListArray::new(element, offsets, Arc::new(part.clone()), None));
         let part: ArrayRef = Arc::new(part.slice(0, 1));
         let batch = RecordBatch::try_from_iter([("s", part), ("l", list)]).unwrap();
-        let table = WriteProperties::read(&HashMap::from([(
+        let mut table = WriteProperties::read(&HashMap::from([(
             crate::table::properties::metrics_key("s.code"),
             "full".to_string(),
         )]))
         .unwrap();
         let written = properties(&batch.schema(), &table, &batch).unwrap();
         assert!(written.offset_index_disabled(), "of so few rows there is a page a column");
-        let many = concat_batches(&batch.schema(), &[batch.clone(), batch.clone()]).unwrap();
-        let written = properties(&batch.schema(), &table, &many).unwrap();
-        assert!(!written.offset_index_disabled());
+        table.page_bytes = 1_000;
+        let written = properties(&batch.schema(), &table, &batch).unwrap();
+        assert!(!written.offset_index_disabled(), "there are several");
         let path = |path: &str| ColumnPath::new(path.split('.').map(str::to_string).collect());
         assert!(written.dictionary_enabled(&path("l.list.element.unit")));
         assert!(!written.dictionary_enabled(&path("l.list.element.code")));
