@@ -128,6 +128,7 @@ async fn explain(
     report.files_touched = found.touched().len() as u64;
     if session.engine.is_local() {
         (report.files_opened, report.bytes_read) = (Some(reads.files()), Some(reads.bytes()));
+        report.files_asked = Some(reads.files_asked());
     }
 
     let properties = base.metadata().properties();

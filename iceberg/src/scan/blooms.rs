@@ -13,10 +13,13 @@ use arrow::datatypes::{
 };
 use futures::{StreamExt, stream};
 use iceberg::io::{FileIO, FileRead};
-use parquet::basic::Type as PhysicalType;
+use iceberg::spec::Transform;
+use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use prost::bytes::Bytes;
 
 use super::candidates::{Candidates, KeyColumn};
@@ -55,6 +58,12 @@ pub(super) fn bloom_columns(table: &IcebergTable, keys: &[KeyColumn]) -> Vec<Blo
         let as_it_is = *field.data_type() == column.compared_as;
         let physical = physical(field.data_type()).filter(|_| is_asked_for && as_it_is)?;
         let field_id = table.iceberg_schema().field_by_name(&column.name)?.id;
+        // Of an identity partition its value is what is read, whatever stands in the file.
+        let specs = table.table.metadata().partition_specs_iter();
+        let mut fields = specs.flat_map(|spec| spec.fields().iter());
+        if fields.any(|f| f.source_id == field_id && f.transform == Transform::Identity) {
+            return None;
+        }
         Some(BloomColumn { key, field_id, physical })
     });
     columns.collect()
@@ -199,7 +208,13 @@ impl BloomColumn {
             let info = column.column_descr().self_type().get_basic_info();
             info.has_id() && info.id() == self.field_id
         });
-        let Some(column) = own.filter(|column| column.column_type() == self.physical) else {
+        // Files that were taken over from elsewhere may have times in another unit.
+        let as_here = |column: &&ColumnChunkMetaData| {
+            let millis = [ConvertedType::TIMESTAMP_MILLIS, ConvertedType::TIME_MILLIS];
+            column.column_type() == self.physical
+                && !millis.contains(&column.column_descr().converted_type())
+        };
+        let Some(column) = own.filter(as_here) else {
             return Some(None);
         };
         let (Some(offset), Some(bytes)) =

@@ -208,7 +208,7 @@ impl Candidates {
 
     /// The files that were found for so many keys at most, and whose bloom filters can be asked.
     pub(super) fn few(&self, most: usize) -> Vec<usize> {
-        let few = |file: &usize| self.found[*file] && self.keys[*file] <= most;
+        let few = |file: &usize| self.found[*file] && (1..=most).contains(&self.keys[*file]);
         let files = 0..if self.blooms.is_empty() { 0 } else { self.paths.len() };
         files.filter(few).collect()
     }
