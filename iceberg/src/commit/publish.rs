@@ -182,10 +182,9 @@ fn check_target(head: &LakeTable, branch: &str) -> Result<()> {
     }
 }
 
-/// The head of a branch, or where it would begin.
+/// The snapshot that the next commit to a branch builds on.
 fn head_id(table: &LakeTable, branch: &str) -> Option<i64> {
-    let head = table.head_of(branch).or_else(|| table.metadata().current_snapshot());
-    head.map(|snapshot| snapshot.snapshot_id())
+    table.base_of(branch).map(|snapshot| snapshot.snapshot_id())
 }
 
 fn overtaken(head: &LakeTable, attempts: u32) -> Error {

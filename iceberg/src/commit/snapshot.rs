@@ -57,7 +57,7 @@ pub(crate) async fn stage(
     let snapshot_id = lake.ids.positive_i64();
     let attempt_id = lake.ids.uuid();
     let folder = format!("{}/metadata", head.location());
-    let parent = head.head_of(change.branch()).or_else(|| metadata.current_snapshot());
+    let parent = head.base_of(change.branch());
     let mut manifests = Manifests::new(lake, head, snapshot_id, format!("{folder}/{attempt_id}"));
     let carried = manifests.carry_over(parent, change).await?;
     if let Some(gone) = carried {

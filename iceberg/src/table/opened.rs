@@ -62,10 +62,11 @@ impl LakeTable {
         self.inherited_summary_on(MAIN_BRANCH, key)
     }
 
-    /// The same on a branch. Where ancestors have expired, what they said is in a table property.
+    /// The same on a branch, or where it would begin: a commit to a branch that is not there makes it from
+    /// the current snapshot. Where ancestors have expired, what they said is in a table property.
     pub fn inherited_summary_on(&self, branch: &str, key: &str) -> Option<&str> {
         let mut oldest = None;
-        for snapshot in self.ancestors_on(branch) {
+        for snapshot in self.ancestors_of(self.base_of(branch)) {
             if let Some(value) = snapshot.summary().additional_properties.get(key) {
                 return Some(value);
             }
@@ -90,8 +91,21 @@ impl LakeTable {
 
     /// The same from the head of a branch.
     pub fn ancestors_on(&self, branch: &str) -> impl Iterator<Item = &Snapshot> {
+        self.ancestors_of(self.head_of(branch))
+    }
+
+    /// The snapshot that the next commit to a branch builds on: its head, or the current snapshot if the
+    /// branch is yet to be made.
+    pub(crate) fn base_of(&self, branch: &str) -> Option<&SnapshotRef> {
+        self.head_of(branch).or_else(|| self.inner.metadata().current_snapshot())
+    }
+
+    fn ancestors_of<'a>(
+        &'a self,
+        head: Option<&'a SnapshotRef>,
+    ) -> impl Iterator<Item = &'a Snapshot> {
         let metadata = self.inner.metadata();
-        std::iter::successors(self.head_of(branch), |snapshot| {
+        std::iter::successors(head, |snapshot| {
             metadata.snapshot_by_id(snapshot.parent_snapshot_id()?)
         })
         .map(AsRef::as_ref)
@@ -102,10 +116,10 @@ impl LakeTable {
         self.snapshot_of_commit_on(MAIN_BRANCH, commit_id)
     }
 
-    /// The same on a branch.
+    /// The same on a branch, or where it would begin.
     pub fn snapshot_of_commit_on(&self, branch: &str, commit_id: &str) -> Option<i64> {
         let key = crate::commit::summary::COMMIT_ID;
-        self.ancestors_on(branch)
+        self.ancestors_of(self.base_of(branch))
             .find(|snapshot| {
                 snapshot.summary().additional_properties.get(key).is_some_and(|id| id == commit_id)
             })

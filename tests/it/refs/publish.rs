@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use northstar_catalog::faulty::Fault;
-use northstar_iceberg::commit::Altered;
+use northstar_iceberg::commit::{Altered, CommitRequest, Outcome};
 use northstar_iceberg::merge::StatementCommit;
 use northstar_iceberg::{ErrorKind, Retry};
 use northstar_tests::changes::{session, session_of};
-use northstar_tests::lab::Lab;
+use northstar_tests::lab::{Lab, run_context};
 
-use super::{branch, commit, faulty, history, named, numbers, open, tag};
+use super::{append, branch, commit, faulty, history, named, numbers, open, tag};
 
 const COUNT: &str = "SELECT count(*) FROM ns.numbers";
 
@@ -89,6 +89,31 @@ async fn a_table_without_a_snapshot_takes_its_first_from_a_branch() {
     let table = open(&lab.lake).await;
     assert!(lab.lake.fast_forward(&table, "audit", Some(head)).await.unwrap().settled().unwrap());
     assert_eq!(lab.number(COUNT).await, 10);
+}
+
+#[tokio::test]
+async fn w2_w3_a_branch_that_is_yet_to_be_made_goes_on_from_main() {
+    let lab = Lab::new().await;
+    numbers(&lab, 2).await;
+    let request = |batch: i64, expected: Option<&str>| CommitRequest {
+        commit_id: format!("batch-{batch}"),
+        run: run_context(),
+        summary: [("northstar.seq".to_string(), batch.to_string())].into(),
+        expect: Some(("northstar.seq".to_string(), expected.map(str::to_string))),
+    };
+    let to_audit = async |batch, expected| {
+        append(&lab, &lab.lake, Some("audit"), batch, &request(batch, expected)).await.unwrap()
+    };
+    let again = to_audit(1, None).await;
+    assert!(matches!(again, Outcome::AlreadyCommitted { .. }), "main has that batch: {again:?}");
+    let behind = to_audit(2, None).await;
+    assert!(matches!(behind, Outcome::Conflicted { .. }), "main has a watermark: {behind:?}");
+    assert!(named(&open(&lab.lake).await, "audit").is_none());
+    to_audit(2, Some("1")).await.settled().unwrap().expect("a snapshot");
+    let table = open(&lab.lake).await;
+    assert_eq!(table.inherited_summary_on("audit", "northstar.seq"), Some("2"));
+    assert_eq!(lab.number(COUNT).await, 20);
+    assert_eq!(lab.number(&format!("{COUNT} VERSION AS OF 'audit'")).await, 30);
 }
 
 #[tokio::test]
