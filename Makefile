@@ -56,10 +56,20 @@ bench-load: $(PEERS_READY)
 	cargo build $(CARGO_FLAGS) --workspace
 	$(TARGET_DIR)/release/northstar-bench load --rows $(ROWS) --northstar $(NORTHSTAR) --python $(VENV)/bin/python $(BENCH_FLAGS)
 
+# What `bench-merge` runs: shapes and sizes beside peers, then what little memory, growth and time do.
+WIDE = merge --data lab-wide --rows 500000 --slow-rows 0 --pyiceberg-rows 0
+MERGE_CASES = "merge --rows $(MERGE_ROWS)" \
+	"merge --data tpch --rows 6000000 --slow-rows 0 --pyiceberg-rows 0" \
+	"$(WIDE) --shapes scattered,recent" \
+	$(foreach memory,256MiB 1GiB, \
+		"$(WIDE) --shapes scattered --changes 25000 --no-peers --memory $(memory) --section wide-$(memory)" \
+		"merge --shapes scattered --changes 5000000 --no-peers --memory $(memory) --section narrow-$(memory)") \
+	growth rounds
+
 # All cases run, also if one misses its target.
 bench-merge: $(PEERS_READY) $(SPARK_READY) $(JARS_READY) ## MERGE beside DuckDB, delta-rs, Sail, Spark and PyIceberg (hours)
 	cargo build $(CARGO_FLAGS) --workspace
-	@missed=0; for case in "merge --rows $(MERGE_ROWS)" "merge --data tpch --rows 6000000 --slow-rows 0 --pyiceberg-rows 0" growth rounds; do \
+	@missed=0; for case in $(MERGE_CASES); do \
 		$(TARGET_DIR)/release/northstar-bench $$case --northstar $(NORTHSTAR) --python $(VENV)/bin/python \
 			--spark-python $(SPARK_VENV)/bin/python --jars $(JARS) $(BENCH_FLAGS) || missed=1; \
 	done; exit $$missed

@@ -184,6 +184,13 @@ LAB = PeerTable(
     },
 )
 
+# With a document in each row, which is checked by its first letter.
+LAB_WIDE = dataclasses.replace(
+    LAB,
+    columns={**LAB.columns, "document": "string"},
+    sums={**LAB.sums, "document": "sum(ord(document))::HUGEINT"},
+)
+
 LINEITEM = PeerTable(
     namespace="tpch",
     name="lineitem",
@@ -217,8 +224,8 @@ LINEITEM = PeerTable(
 
 
 def named(data):
-    """The table of a data set: `lab` or `tpch`."""
-    return {"lab": LAB, "tpch": LINEITEM}[data]
+    """The table of a data set: `lab`, `lab-wide` or `tpch`."""
+    return {"lab": LAB, "lab-wide": LAB_WIDE, "tpch": LINEITEM}[data]
 
 
 def open_catalog(warehouse):

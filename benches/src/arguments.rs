@@ -210,6 +210,7 @@ impl LoadArguments {
             seed: self.seed,
             order: self.order,
             file_rows: self.file_rows,
+            document_bytes: 0,
         }
     }
 }

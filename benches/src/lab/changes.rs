@@ -16,7 +16,7 @@ use super::{
     pools::{Pools, below},
     shape::Shape,
     terms::{TESTS, WORDS},
-    text::{Calendar, HEADER, put_row},
+    text::{Calendar, header, put_row},
 };
 use crate::error::{BenchError, Result};
 
@@ -71,7 +71,8 @@ pub(crate) fn write_changes(
         return Ok(sets);
     }
     let calendar = Calendar::new(plan.months)?;
-    let mut expected = Expected::read(&extract.expected, plan.facilities, &calendar)?;
+    let before = Expected::read(&extract.expected, plan.facilities, &calendar)?;
+    let mut expected = before.with_documents(plan.document_bytes > 0);
     let mut drawn = draw(plan, change, &calendar, &expected);
     for (round, set) in drawn.iter_mut().zip(&sets) {
         for (kind, before, after) in round.iter() {
@@ -84,10 +85,10 @@ pub(crate) fn write_changes(
         }
         let folder = set.folder.join("changes");
         fs::create_dir_all(&folder).map_err(|error| BenchError::at(&folder, &error))?;
-        let mut text = format!("op,{HEADER}").into_bytes();
+        let mut text = format!("op,{}", header(plan.document_bytes)).into_bytes();
         for (kind, _, after) in round.drain(..) {
             text.extend([kind, b',']);
-            put_row(&after, &calendar, &mut text);
+            put_row(&after, &calendar, plan.document_bytes, &mut text);
         }
         let csv_bytes = u64::try_from(text.len()).unwrap_or(0);
         write_whole(&set.csv, &text)?;

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    document::first_letter,
     draw::{DAY_S, Row},
     terms::TESTS,
     text::Calendar,
@@ -19,6 +20,9 @@ pub(super) struct Sums {
     pub(super) version: u64,
     /// In hundredths, as exact decimals.
     pub(super) reference_high_e2: u64,
+    /// Of the codes of the first letters of the documents; 0 if the rows have none.
+    #[serde(default)]
+    pub(super) document: u64,
 }
 
 /// The sums of one facility and month.
@@ -34,13 +38,25 @@ struct Partition {
 pub(super) struct Expected {
     months: usize,
     partitions: Vec<Sums>,
+    documents: bool,
 }
 
 impl Expected {
     /// No rows yet.
     pub(super) fn new(facilities: u32, months: usize) -> Self {
         let facilities = usize::try_from(facilities).unwrap_or(0);
-        Self { months, partitions: vec![Sums::default(); facilities * months] }
+        Self { months, partitions: vec![Sums::default(); facilities * months], documents: false }
+    }
+
+    /// The same for rows that have documents, if so.
+    pub(super) fn with_documents(mut self, documents: bool) -> Self {
+        self.documents = documents;
+        self
+    }
+
+    /// What a row adds to the sum of its document.
+    fn document(&self, row: &Row) -> u64 {
+        if self.documents { first_letter(row.result_id, row.version) } else { 0 }
     }
 
     /// The sums that were written for an extract.
@@ -86,11 +102,12 @@ impl Expected {
 
     /// Counts one row no more.
     pub(super) fn take(&mut self, row: &Row, calendar: &Calendar) {
-        let place = self.partition(row, calendar);
+        let (place, document) = (self.partition(row, calendar), self.document(row));
         let sums = &mut self.partitions[place];
         sums.rows -= 1;
         sums.result_id -= row.result_id;
         sums.version -= u64::from(row.version);
+        sums.document -= document;
         if let Some((_, high)) = TESTS[row.test].range {
             sums.reference_high_e2 -= u64::from(high);
         }
@@ -98,11 +115,12 @@ impl Expected {
 
     /// Counts one row.
     pub(super) fn add(&mut self, row: &Row, calendar: &Calendar) {
-        let place = self.partition(row, calendar);
+        let (place, document) = (self.partition(row, calendar), self.document(row));
         let sums = &mut self.partitions[place];
         sums.rows += 1;
         sums.result_id += row.result_id;
         sums.version += u64::from(row.version);
+        sums.document += document;
         if let Some((_, high)) = TESTS[row.test].range {
             sums.reference_high_e2 += u64::from(high);
         }

@@ -10,7 +10,7 @@ use super::{
     draw::Draw,
     expected::Expected,
     plan::Plan,
-    text::{Calendar, HEADER, put_row},
+    text::{Calendar, header, put_row},
 };
 use crate::error::{BenchError, Result};
 
@@ -50,9 +50,11 @@ pub(crate) fn write_extract(plan: &Plan, work_dir: &Path) -> Result<Extract> {
     let table = extract.folder.join("lab_result");
     fs::create_dir_all(&table).map_err(|error| BenchError::at(&table, &error))?;
     let calendar = Calendar::new(plan.months)?;
-    let mut expected = Expected::new(plan.facilities, usize::try_from(plan.months).unwrap_or(0));
+    let mut expected = Expected::new(plan.facilities, usize::try_from(plan.months).unwrap_or(0))
+        .with_documents(plan.document_bytes > 0);
     let csv_bytes = write_files(plan, &calendar, &table, &mut expected)?;
-    write_whole(&extract.contract, CONTRACT.as_bytes())?;
+    let document = if plan.document_bytes > 0 { "document = \"string\"\n" } else { "" };
+    write_whole(&extract.contract, format!("{CONTRACT}{document}").as_bytes())?;
     let sums = serde_json::to_vec_pretty(&expected.to_json(&calendar, csv_bytes))?;
     write_whole(&extract.expected, &sums)?;
     Ok(extract)
@@ -72,11 +74,11 @@ fn write_files(
         part += 1;
         let path = table.join(format!("part-{part:04}.csv"));
         let mut file = File::create(&path).map_err(|error| BenchError::at(&path, &error))?;
-        buffer.extend_from_slice(HEADER.as_bytes());
+        buffer.extend_from_slice(header(plan.document_bytes).as_bytes());
         for _ in 0..plan.file_rows {
             let Some(row) = rows.next() else { break };
             expected.add(&row, calendar);
-            put_row(&row, calendar, &mut buffer);
+            put_row(&row, calendar, plan.document_bytes, &mut buffer);
             if buffer.len() >= WRITE_BYTES {
                 csv_bytes += flush(&mut file, &mut buffer, &path)?;
             }

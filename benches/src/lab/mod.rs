@@ -2,9 +2,10 @@
 //!
 //! `plan` holds the parameters and names the cache folder, `draw` draws rows, `text` writes them as
 //! CSV, `expected` sums what was written, and `extract` puts files, contract and sums on disk. `shape`
-//! names how changes lie in a table, `pools` picks the rows, and `changes` draws and writes them.
+//! names how changes lie in a table, `document` is what a wide row has more than a narrow one, `pools` picks the rows, and `changes` draws and writes them.
 
 mod changes;
+mod document;
 mod draw;
 mod expected;
 mod extract;

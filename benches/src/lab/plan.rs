@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) order: Order,
     /// Most rows in one file.
     pub(crate) file_rows: u64,
+    /// Bytes of a document that each row has as its last column; 0 for rows without one.
+    pub(crate) document_bytes: u32,
 }
 
 /// Raised when the generator writes other bytes for the same parameters, so that no old cache is used.
@@ -53,8 +55,12 @@ impl Plan {
             Order::Time => "time",
             Order::Shuffled => "shuffled",
         };
+        let wide = match self.document_bytes {
+            0 => String::new(),
+            bytes => format!("-d{bytes}"),
+        };
         format!(
-            "lab-v{FORMAT}-r{}-f{}-m{}-s{}-{order}-p{}",
+            "lab-v{FORMAT}-r{}-f{}-m{}-s{}-{order}-p{}{wide}",
             self.rows, self.facilities, self.months, self.seed, self.file_rows
         )
     }

@@ -6,7 +6,15 @@ use super::*;
 use crate::lab::{plan::Order, text::Calendar};
 
 fn plan(seed: u64) -> Plan {
-    Plan { rows: 20_000, facilities: 8, months: 12, seed, order: Order::Time, file_rows: 5_000 }
+    Plan {
+        rows: 20_000,
+        facilities: 8,
+        months: 12,
+        seed,
+        order: Order::Time,
+        file_rows: 5_000,
+        document_bytes: 0,
+    }
 }
 
 fn base(plan: &Plan, calendar: &Calendar) -> Expected {

@@ -6,15 +6,22 @@
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use super::{
+    document::put_document,
     draw::{DAY_S, Row},
     terms::{REMARKS, STATES, TESTS, WORDS},
 };
 use crate::error::{BenchError, Result};
 
-/// The header line.
-pub(super) const HEADER: &str = "result_id,patient_id,encounter_id,order_id,facility_id,provider_id,\
+/// The header line of narrow rows, without its end.
+const HEADER: &str = "result_id,patient_id,encounter_id,order_id,facility_id,provider_id,\
 loinc_code,test_name,value_numeric,value_text,units,reference_low,reference_high,abnormal_flag,\
-status,specimen,collected_at,resulted_at,version,comment\n";
+status,specimen,collected_at,resulted_at,version,comment";
+
+/// The header line.
+pub(super) fn header(document_bytes: u32) -> String {
+    let document = if document_bytes > 0 { ",document" } else { "" };
+    format!("{HEADER}{document}\n")
+}
 
 /// The days of the period and a week after it, as text and by month.
 pub(super) struct Calendar {
@@ -79,8 +86,8 @@ impl Calendar {
     }
 }
 
-/// Appends one CSV line.
-pub(super) fn put_row(row: &Row, calendar: &Calendar, out: &mut Vec<u8>) {
+/// Appends one CSV line, with a document of so many bytes.
+pub(super) fn put_row(row: &Row, calendar: &Calendar, document_bytes: u32, out: &mut Vec<u8>) {
     let test = &TESTS[row.test];
     for id in [row.result_id, row.patient_id, row.encounter_id, row.order_id] {
         put_number(id, out);
@@ -111,6 +118,11 @@ pub(super) fn put_row(row: &Row, calendar: &Calendar, out: &mut Vec<u8>) {
     out.push(b',');
     if let Some((remark, number)) = row.remark {
         put_remark(REMARKS[remark], number, out);
+    }
+    if document_bytes > 0 {
+        out.push(b',');
+        let bytes = usize::try_from(document_bytes).unwrap_or(0);
+        put_document(row.result_id, row.version, bytes, out);
     }
     out.push(b'\n');
 }

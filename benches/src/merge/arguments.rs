@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::{arguments::ScaleArguments, lab::Shape};
+use crate::{arguments::ScaleArguments, lab::Shape, numbers::as_f64};
 
 /// What is merged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Data {
     /// Lab results, partitioned by facility and month.
     Lab,
+    /// The same with a document of `--document-bytes` that hardly compresses in each row.
+    LabWide,
     /// TPC-H's lineitem, partitioned by the month of `l_shipdate`.
     Tpch,
 }
@@ -20,6 +22,7 @@ impl Data {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lab => "lab",
+            Self::LabWide => "lab-wide",
             Self::Tpch => "tpch",
         }
     }
@@ -77,9 +80,12 @@ pub(crate) struct MergeOptions {
         default_value = "copy-on-write,merge-on-read,auto"
     )]
     pub(crate) modes: Vec<Mode>,
-    /// Memory that Northstar is given, as `512MiB`; its own default if not said.
-    #[arg(long)]
+    /// Memory that Northstar is given, in whole `MiB` or `GiB`; its own default if not said.
+    #[arg(long, value_parser = memory)]
     pub(crate) memory: Option<String>,
+    /// Bytes of the document of a wide row.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) document_bytes: u32,
     /// Facilities; with the months they make the partitions.
     #[arg(long, default_value_t = 8)]
     pub(crate) facilities: u32,
@@ -108,6 +114,28 @@ pub(crate) struct MergeOptions {
     pub(crate) scale: ScaleArguments,
 }
 
+impl MergeOptions {
+    /// The most resident memory of Northstar in MiB: 1.5 of what it is given, and 1 GiB if it is not told.
+    pub(crate) fn most_mib(&self) -> f64 {
+        let given = self.memory.as_deref().and_then(mib);
+        given.map_or(1_024.0, |mib| 1.5 * as_f64(mib))
+    }
+}
+
+/// A memory limit as it was said.
+fn memory(text: &str) -> Result<String, String> {
+    match mib(text) {
+        Some(_) => Ok(text.to_string()),
+        None => Err("give whole MiB or GiB, as 256MiB".to_string()),
+    }
+}
+
+fn mib(text: &str) -> Option<u64> {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let gib = || text.strip_suffix("GiB").and_then(number).and_then(|gib| gib.checked_mul(1_024));
+    text.strip_suffix("MiB").and_then(number).or_else(gib)
+}
+
 /// The options of the merge case.
 #[derive(Args, Debug)]
 pub(crate) struct MergeArguments {
@@ -128,6 +156,9 @@ pub(crate) struct MergeArguments {
         default_value = "scattered,recent,few-files,every-file,delete-only,insert-only"
     )]
     pub(crate) shapes: Vec<Shape>,
+    /// Changes, instead of the shape's own number.
+    #[arg(long)]
+    pub(crate) changes: Option<u64>,
     /// Engines to compare with.
     #[arg(
         long,
@@ -136,6 +167,9 @@ pub(crate) struct MergeArguments {
         default_value = "duckdb,delta,sail,sail-mor,spark,spark-mor,pyiceberg"
     )]
     pub(crate) peers: Vec<MergePeer>,
+    /// Name of the section in the results, if not that of the case.
+    #[arg(long)]
+    pub(crate) section: Option<String>,
     /// Times that each engine merges, in turns; the table shows the median of the CPU seconds.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
@@ -155,6 +189,9 @@ pub(crate) struct GrowthArguments {
     /// Engines to compare with.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "duckdb,delta")]
     pub(crate) peers: Vec<MergePeer>,
+    /// Times that each engine merges, in turns; the table shows the median of the CPU seconds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
     #[command(flatten)]
     pub(crate) options: MergeOptions,
 }
@@ -174,9 +211,21 @@ pub(crate) struct RoundsArguments {
     /// Changes of a round; 1 % of the rows if not said.
     #[arg(long)]
     pub(crate) changes: Option<u64>,
-    /// Rounds after which files are compacted.
+    /// Rounds after which all small files and all delete files are compacted; after the others it is
+    /// `compact --light`.
     #[arg(long, default_value_t = 5)]
     pub(crate) compact_every: usize,
     #[command(flatten)]
     pub(crate) options: MergeOptions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_said_in_whole_units() {
+        assert_eq!([mib("256MiB"), mib("2GiB")], [Some(256), Some(2_048)]);
+        assert!(["256", "1.5GiB", "x MiB"].iter().all(|text| memory(text).is_err()));
+    }
 }

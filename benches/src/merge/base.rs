@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Raised when tables are written in another way, so that no old ones are used.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Threads that every peer may use.
 const THREADS: &str = "2";
@@ -63,7 +63,7 @@ impl Base {
 /// # Errors
 /// A program that is not there.
 pub(crate) fn kept(base: Base, input: &Input, options: &MergeOptions) -> Result<PathBuf> {
-    let begin = begin(base);
+    let begin = begin(base, input);
     if base != Base::Northstar {
         return Ok(input.home().join(begin));
     }
@@ -78,12 +78,15 @@ fn forget(base: Base, input: &Input) -> Result<()> {
     let entries = fs::read_dir(home).map_err(|error| BenchError::at(home, &error))?;
     let mut names = entries
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&begin(base)));
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&begin(base, input)));
     names.try_for_each(|entry| remove(&entry.path()))
 }
 
-fn begin(base: Base) -> String {
-    format!("base-v{FORMAT}-{}", base.name())
+fn begin(base: Base, input: &Input) -> String {
+    match base {
+        Base::Northstar => format!("base-v{FORMAT}-northstar-{}", input.layout.kind()),
+        _ => format!("base-v{FORMAT}-{}", base.name()),
+    }
 }
 
 /// A table of the source's columns alone, written by an `INSERT` from what was loaded.

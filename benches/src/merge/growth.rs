@@ -51,14 +51,17 @@ pub(crate) fn run(arguments: &GrowthArguments) -> Result<bool> {
     let mut touched = Vec::new();
     for months in &arguments.months {
         let rows = MONTH_ROWS * u64::from(*months);
-        let input = Input::lab(rows, *months, options)?;
+        let mut input = Input::lab(rows, *months, options)?;
+        input.layout = input.layout.with_filters();
         let change =
             ChangePlan { shape: Shape::Recent, changes: Some(arguments.changes), rounds: 1 };
         let sets = input.changes(&change, options)?;
-        for engine in engines(options, &arguments.peers) {
-            let cell = merge(engine, ("recent", "UID"), 1, &input, &sets[0], options)?;
-            record("growth", &cell, options)?;
-            cells.push(cell);
+        for run in 1..=arguments.runs {
+            for engine in engines(options, &arguments.peers) {
+                let cell = merge(engine, ("recent", "UID"), run, &input, &sets[0], options)?;
+                record("growth", &cell, options)?;
+                cells.push(cell);
+            }
         }
         let parquet = &sets[0].parquet;
         let about = std::fs::metadata(parquet).map_err(|error| BenchError::at(parquet, &error))?;

@@ -52,6 +52,19 @@ impl Input {
     /// # Errors
     /// An extract that cannot be written.
     pub(crate) fn lab(rows: u64, months: u32, options: &MergeOptions) -> Result<Self> {
+        Self::results(Data::Lab, rows, months, options)
+    }
+
+    /// Lab results, with a document each if `data` says so.
+    ///
+    /// # Errors
+    /// An extract that cannot be written.
+    pub(crate) fn results(
+        data: Data,
+        rows: u64,
+        months: u32,
+        options: &MergeOptions,
+    ) -> Result<Self> {
         let plan = Plan {
             rows,
             facilities: options.facilities,
@@ -59,11 +72,12 @@ impl Input {
             seed: options.seed,
             order: crate::lab::Order::Time,
             file_rows: 1_000_000,
+            document_bytes: if data == Data::LabWide { options.document_bytes } else { 0 },
         };
         progress(&format!("an extract of {rows} rows"));
         let extract = write_extract(&plan, &options.scale.home()?)?;
         let layout = Layout::read("bronze", &read(&extract.contract)?)?;
-        Ok(Self { data: Data::Lab, layout, extract, rows, plan: Some(plan) })
+        Ok(Self { data, layout, extract, rows, plan: Some(plan) })
     }
 
     /// TPC-H's lineitem at the scale factor that gives about so many rows.

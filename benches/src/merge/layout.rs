@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::error::{BenchError, Result};
 
+/// The share of keys that a bloom filter takes for ones it has.
+const FALSE_SHARE: f64 = 0.0001;
+
 /// A table: its names, columns, partitions and key.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -14,6 +17,8 @@ pub(crate) struct Layout {
     columns: Vec<(String, String)>,
     partition: Vec<String>,
     key: Vec<String>,
+    /// Whether files get a bloom filter of the key.
+    filtered: bool,
 }
 
 impl Layout {
@@ -28,6 +33,7 @@ impl Layout {
             columns: Vec::new(),
             partition: Vec::new(),
             key: Vec::new(),
+            filtered: false,
         };
         for line in contract.lines() {
             if let Some(section) = line.strip_prefix('[') {
@@ -49,6 +55,18 @@ impl Layout {
         }
     }
 
+    /// The same with bloom filters of the key, narrow enough that hundreds of keys which a file does not have
+    /// are all told apart from those it has.
+    pub(crate) fn with_filters(mut self) -> Self {
+        self.filtered = true;
+        self
+    }
+
+    /// What tells this table from others of the same rows.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.filtered { "filtered" } else { "plain" }
+    }
+
     /// The table as SQL names it.
     pub(crate) fn table(&self) -> String {
         format!("{}.{}", self.namespace, self.name)
@@ -65,8 +83,22 @@ impl Layout {
         let columns: Vec<String> =
             self.columns.iter().map(|(name, kind)| format!("{name} {}", sql_type(kind))).collect();
         let partition = self.partition.join(", ");
+        let filters: Vec<String> = self
+            .key
+            .iter()
+            .map(|name| {
+                format!(
+                    "'write.parquet.bloom-filter-enabled.column.{name}' = 'true', \
+                 'write.parquet.bloom-filter-fpp.column.{name}' = '{FALSE_SHARE}'"
+                )
+            })
+            .collect();
+        let properties = match self.filtered {
+            true => format!(" TBLPROPERTIES ({})", filters.join(", ")),
+            false => String::new(),
+        };
         format!(
-            "CREATE TABLE {} ({}) PARTITIONED BY ({partition})",
+            "CREATE TABLE {} ({}) PARTITIONED BY ({partition}){properties}",
             self.table(),
             columns.join(", ")
         )

@@ -21,7 +21,7 @@ pub(crate) use arguments::{GrowthArguments, MergeArguments, RoundsArguments};
 pub(crate) use growth::run as growth;
 pub(crate) use rounds::run as rounds;
 
-use arguments::MergeOptions;
+use arguments::{Data, MergeOptions};
 use cell::{Cell, merge};
 use engine::Engine;
 use input::Input;
@@ -39,11 +39,11 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<bool> {
     let mut cells = Vec::new();
     for rows in &arguments.rows {
         let input = match arguments.data {
-            arguments::Data::Lab => Input::lab(*rows, arguments.months, options)?,
-            arguments::Data::Tpch => Input::tpch(*rows, options)?,
+            Data::Tpch => Input::tpch(*rows, options)?,
+            data => Input::results(data, *rows, arguments.months, options)?,
         };
         for shape in &arguments.shapes {
-            let change = ChangePlan { shape: *shape, changes: None, rounds: 1 };
+            let change = ChangePlan { shape: *shape, changes: arguments.changes, rounds: 1 };
             let sets = input.changes(&change, options)?;
             for run in 1..=arguments.runs {
                 for engine in &engines {
@@ -73,16 +73,19 @@ fn report(cells: &[Cell], arguments: &MergeArguments) -> Result<bool> {
         }
     };
     let (mut targets, mut wins, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-    let met = table::targets(cells, &mut targets);
+    let most_mib = arguments.options.most_mib();
+    let met = table::targets(cells, most_mib, arguments.data, &mut targets);
     table::wins(cells, &mut wins);
     let good = table::failures(cells, &mut failures);
     section("Targets:", targets);
     section("Where a peer wins:", wins);
     section("Not measured:", failures);
     let case = match arguments.data {
-        arguments::Data::Lab => "merge",
-        arguments::Data::Tpch => "merge-tpch",
+        Data::Lab => "merge",
+        Data::LabWide => "merge-wide",
+        Data::Tpch => "merge-tpch",
     };
-    arguments.options.scale.show(case, &text)?;
+    let section = arguments.section.as_deref().unwrap_or(case);
+    arguments.options.scale.show(section, &text)?;
     Ok(met && good)
 }

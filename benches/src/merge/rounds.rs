@@ -112,8 +112,8 @@ impl Warehouse<'_> {
         Ok(median(all?))
     }
 
-    /// A MERGE of a set, a scan, and then maintenance, with compaction if so.
-    fn round(&self, input: &Input, set: &ChangeSet, compacts: bool) -> Result<Round> {
+    /// A MERGE of a set, a scan, and then maintenance, with the whole of compaction if so.
+    fn round(&self, input: &Input, set: &ChangeSet, whole: bool) -> Result<Round> {
         put_changes(&self.program, input, set)?;
         let before = Listing::of(&self.program.warehouse)?;
         let (merge, log) = self.measured(&["sql", &input.layout.merge(SOURCE)])?;
@@ -124,10 +124,10 @@ impl Warehouse<'_> {
             .ok_or_else(|| BenchError::new("the MERGE told no snapshot: nothing changed"))?;
         let scan_cpu_s = self.scan_cpu_s()?;
         let mut maintenance_cpu_s = 0.0;
-        for job in ["compact", "manifests", "expire"] {
-            if job != "compact" || compacts {
-                maintenance_cpu_s += self.measured(&["maintain", job, &self.table])?.0.cpu_s();
-            }
+        let light: &[&str] = if whole { &[] } else { &["--light"] };
+        for (job, options) in [("compact", light), ("manifests", &[]), ("expire", &[])] {
+            let words = [&["maintain", job, &self.table], options].concat();
+            maintenance_cpu_s += self.measured(&words)?.0.cpu_s();
         }
         Ok(Round { snapshot, merge, written, maintenance_cpu_s, scan_cpu_s, set: set.clone() })
     }
@@ -166,8 +166,8 @@ fn live(
     let mut rounds = Vec::new();
     for (number, set) in (1..).zip(sets) {
         progress(&format!("{}, round {number} of {}", mode.property(), sets.len()));
-        let compacts = number % arguments.compact_every.max(1) == 0;
-        rounds.push(warehouse.round(input, set, compacts)?);
+        let whole = number % arguments.compact_every.max(1) == 0;
+        rounds.push(warehouse.round(input, set, whole)?);
     }
     let travelled = rounds.iter().filter(|round| warehouse.travels(round)).count();
     Ok(Lived { mode, clean_scan_cpu_s, rounds, travelled })

@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &CompactionArguments) -> Result<bool> {
         seed: 1,
         order: Order::Shuffled,
         file_rows: arguments.rows.div_ceil(arguments.loads.max(1)),
+        document_bytes: 0,
     };
     progress("the extract");
     let extract = write_extract(&plan, &home)?;
