@@ -189,8 +189,8 @@ pub(crate) struct GrowthArguments {
     /// Engines to compare with.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "duckdb,delta")]
     pub(crate) peers: Vec<MergePeer>,
-    /// Times that each engine merges, in turns; the table shows the median of the CPU seconds.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Times that each engine merges into each table, the tables taking turns.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
     #[command(flatten)]
     pub(crate) options: MergeOptions,
