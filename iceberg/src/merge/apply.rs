@@ -1,17 +1,19 @@
 //! Writes what a statement changes, each touched file in its way; nothing refers to the files yet.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 
+use super::copies::Copies;
 use super::costs::FileCosts;
 use super::counts::Found;
 use super::planning::Planning;
-use super::rewrite::rewritten;
+use super::rewrite::{Staying, rewritten};
 use super::target::Target;
 use super::ways::Ways;
 use crate::commit::{DeleteFile, FileChange};
-use crate::scan::IcebergTable;
+use crate::scan::{IcebergTable, Positions};
 use crate::table::RowLevelMode;
 use crate::write::Written;
 use crate::{Error, ErrorKind, LakeTable, Result, storage};
@@ -26,6 +28,8 @@ pub(super) struct Applied {
     pub(super) inserted_rows: u64,
     /// Data files that are written anew.
     pub(super) files_rewritten: u64,
+    /// Of these, data files of which row groups were copied as they are.
+    pub(super) files_copied: u64,
     /// Data files of which no row is left.
     pub(super) files_dropped: u64,
 }
@@ -76,17 +80,22 @@ impl Applying<'_> {
             false => self.table.clone().with_only(paths).slices().await?,
         };
         let ways = Ways::choose(self.mode, &self.costs, touched, &slices)?;
-        let plan = rewritten(planning, self.target, self.table, self.found, &ways, inserts)?;
-        let written = match plan {
-            Some(plan) => planning.write(plan, self.base, self.commit_id).await?,
-            None => Written::default(),
-        };
+        let Copies { mut written, left_out } = self.copies(planning, &ways).await?;
+        let files_copied = written.files.len() as u64;
+        match self.write(planning, &ways, left_out, inserts).await {
+            Ok(more) => written.extend(more),
+            Err(error) => {
+                written.discard();
+                return Err(error);
+            }
+        }
         let mut applied = Applied {
             inserted_rows: ways.inserted_rows(written.rows),
             written,
             deletes: Vec::new(),
             removed: &ways.dropped | &ways.rewritten,
             files_rewritten: ways.rewritten.len() as u64,
+            files_copied,
             files_dropped: ways.dropped.len() as u64,
         };
         if ways.deleted.is_empty() {
@@ -102,6 +111,22 @@ impl Applying<'_> {
                 applied.discard();
                 Err(error)
             }
+        }
+    }
+
+    /// Writes the rows that are decoded: of files that are written anew those that are not left out,
+    /// those with new values, and new ones.
+    async fn write(
+        &self,
+        planning: &Planning<'_>,
+        ways: &Ways,
+        left_out: Arc<Positions>,
+        inserts: Option<LogicalPlan>,
+    ) -> Result<Written> {
+        let staying = Staying { files: &ways.rewritten, left_out };
+        match rewritten(planning, self.target, self.table, self.found, staying, inserts)? {
+            Some(plan) => planning.write(plan, self.base, self.commit_id).await,
+            None => Ok(Written::default()),
         }
     }
 

@@ -36,6 +36,13 @@ impl FileCosts {
         scaled(bytes, self.write_anew_us, 1 << 20)
     }
 
+    /// The size, in bytes, from which rows that stay are worth a file of their own, which each read
+    /// opens, rather than being written anew beside others. A file of deletes costs no less.
+    pub(super) fn own_file_bytes(&self) -> u64 {
+        let own_us = self.write_deletes_us + self.reads * self.read_deletes_us;
+        scaled(own_us, 1 << 20, self.write_anew_us)
+    }
+
     /// Deleting rows, so that `gone` of all `rows` are, and reading what is left, in µs: each read
     /// decodes the rows that fall out, too.
     pub(super) fn deleting_us(&self, bytes: u64, gone: u64, rows: u64) -> u64 {

@@ -32,6 +32,7 @@ mod aside;
 mod assign;
 mod cardinality;
 mod conflict;
+mod copies;
 mod costs;
 mod counts;
 mod create_as;

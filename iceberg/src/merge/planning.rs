@@ -27,7 +27,7 @@ use crate::commit::DeleteFile;
 use crate::join::fewer_partitions;
 use crate::scan::{FILE_COLUMN, FileSlice, IcebergTable, iceberg_scan};
 use crate::sql::{Prepared, from_datafusion};
-use crate::write::{DeletesOf, Written};
+use crate::write::{DeletesOf, GroupCopier, Written};
 use crate::{Error, ErrorKind, LakeTable, Result, TableName};
 
 /// The tables of a statement, and what runs its queries.
@@ -192,6 +192,13 @@ impl<'a> Planning<'a> {
         let write = Arc::new(WriteExec::new(single(plan), task));
         let given = self.session.engine.collect(write, state.task_ctx()).await?;
         described(table.metadata(), &given)
+    }
+
+    /// What copies row groups of a table.
+    pub(super) fn copier(&self, table: &LakeTable, commit_id: &str) -> Result<GroupCopier> {
+        let lake = &self.session.lake;
+        let (ids, observer) = (Arc::clone(&lake.ids), Arc::clone(&lake.observer));
+        GroupCopier::new(table.metadata(), commit_id, ids, observer)
     }
 
     /// Deletes rows of `files`; the files of deletes.

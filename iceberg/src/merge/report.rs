@@ -35,6 +35,8 @@ pub struct ChangeReport {
     pub bytes_read: Option<u64>,
     /// Files that held a changed row and were written anew without it.
     pub files_rewritten: u64,
+    /// Of these, files of which row groups without a changed row were copied as they are.
+    pub files_copied: u64,
     /// Files of which no row is left, taken away without being read.
     pub files_dropped: u64,
     /// Data files that were written.
@@ -65,6 +67,7 @@ impl ChangeReport {
             files_touched: 0,
             bytes_read: None,
             files_rewritten: 0,
+            files_copied: 0,
             files_dropped: 0,
             files_added: 0,
             delete_files_added: 0,

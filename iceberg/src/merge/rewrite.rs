@@ -1,5 +1,6 @@
 //! The rows that are written: those of touched files as they will be, and the new ones.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType};
@@ -10,9 +11,8 @@ use super::counts::Found;
 use super::find::{ACT_UPDATE, PAIR_ACT, PAIR_FILE, PAIR_POS, PAIRS, new_value, union};
 use super::planning::Planning;
 use super::target::Target;
-use super::ways::Ways;
 use crate::Result;
-use crate::scan::{FILE_COLUMN, IcebergTable, POS_COLUMN, RowChoice};
+use crate::scan::{FILE_COLUMN, IcebergTable, POS_COLUMN, Positions, RowChoice};
 use crate::sql::from_datafusion;
 
 /// The plan of all rows that are to be written, with the target's columns; `None` if there are none:
@@ -23,12 +23,12 @@ pub(super) fn rewritten(
     target: &Target,
     table: &IcebergTable,
     found: &Found,
-    ways: &Ways,
+    staying: Staying<'_>,
     inserts: Option<LogicalPlan>,
 ) -> Result<Option<LogicalPlan>> {
     let mut plans = Vec::new();
-    if !ways.rewritten.is_empty() {
-        plans.push(staying(target, table, found, ways)?);
+    if !staying.files.is_empty() {
+        plans.push(staying.plan(target, table)?);
     }
     if found.updated_rows > 0 {
         plans.push(updated(planning, target, table, found)?);
@@ -39,22 +39,23 @@ pub(super) fn rewritten(
     plans.try_fold(first, |all, next| all.map(|all| union(all, next)).transpose())
 }
 
-/// The rows that stay as they are in files that are written anew. The others are left out by their
-/// position, so that they are not even decoded.
-fn staying(
-    target: &Target,
-    table: &IcebergTable,
-    found: &Found,
-    ways: &Ways,
-) -> Result<LogicalPlan> {
-    let changed = found.changed(&ways.rewritten);
-    let table = table.clone().with_only(ways.rewritten.clone());
-    let table = table.with_rows(RowChoice::Without(changed));
-    let columns = target.columns.fields().iter();
-    LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(table)), None)
-        .and_then(|plan| plan.project(columns.map(|field| of_table(field.name()))))
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(from_datafusion)
+/// The rows that stay as they are in files that are written anew.
+pub(super) struct Staying<'a> {
+    pub(super) files: &'a HashSet<String>,
+    /// The others, by position, and those that were copied: they are not even decoded.
+    pub(super) left_out: Arc<Positions>,
+}
+
+impl Staying<'_> {
+    fn plan(self, target: &Target, table: &IcebergTable) -> Result<LogicalPlan> {
+        let table = table.clone().with_only(self.files.clone());
+        let table = table.with_rows(RowChoice::Without(self.left_out));
+        let columns = target.columns.fields().iter();
+        LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(table)), None)
+            .and_then(|plan| plan.project(columns.map(|field| of_table(field.name()))))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)
+    }
 }
 
 /// The rows that get new values, with these. The pairs have them whole if the statement gives a value

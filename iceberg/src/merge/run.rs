@@ -209,6 +209,7 @@ impl<'a> Run<'a> {
             report.bytes_read = Some(reads.bytes());
         }
         report.files_rewritten = applied.files_rewritten;
+        report.files_copied = applied.files_copied;
         report.files_dropped = applied.files_dropped;
         report.files_added = applied.written.files.len() as u64;
         report.delete_files_added = applied.deletes.len() as u64;

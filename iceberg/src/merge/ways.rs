@@ -60,6 +60,8 @@ pub(super) struct Ways {
     /// No row is left of them.
     pub(super) dropped: HashSet<String>,
     pub(super) rewritten: HashSet<String>,
+    /// How large these are.
+    sizes_bytes: HashMap<String, u64>,
     /// Their rows are deleted by position.
     pub(super) deleted: HashSet<String>,
     /// Live rows of those that are written anew, before.
@@ -96,6 +98,7 @@ impl Ways {
                 Way::Dropped => _ = ways.dropped.insert(path),
                 Way::Rewritten => {
                     ways.rewritten_rows += live_rows;
+                    ways.sizes_bytes.insert(path.clone(), slice.size_bytes);
                     ways.rewritten_without += changed.deleted;
                     ways.rewritten.insert(path);
                 }
@@ -106,6 +109,12 @@ impl Ways {
             }
         }
         Ok(ways)
+    }
+
+    /// The files that are written anew and have at least so many bytes.
+    pub(super) fn large(&self, least_bytes: u64) -> impl Iterator<Item = &String> {
+        let large = self.sizes_bytes.iter().filter(move |(_, bytes)| **bytes >= least_bytes);
+        large.map(|(path, _)| path)
     }
 
     /// The rows that are new in the table, of all that were written.

@@ -2,17 +2,22 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef as ArrowSchemaRef};
 use iceberg::spec::{
-    DataContentType, DataFile, DataFileBuilder, DataFileFormat, PartitionSpecRef, SchemaRef, Struct,
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, PartitionSpecRef, SchemaRef,
+    Struct, TableMetadata,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::ParquetMetaData;
 
-use super::{Expansion, bounds, encoding, partition};
-use crate::observer::Event;
+use super::{Expansion, bounds, encoding, partition, sort_columns};
+use crate::ids::Ids;
+use crate::observer::{Event, Observer};
 use crate::table::WriteProperties;
+use crate::table::schema::arrow_schema;
 use crate::{Error, ErrorKind, Result, storage};
 
 /// Where files go and what they are: the same for all files of one write.
@@ -28,8 +33,42 @@ pub(crate) struct Target {
     pub(crate) sort_order_id: Option<i32>,
     pub(crate) properties: WriteProperties,
     pub(crate) commit_id: String,
-    pub(crate) ids: std::sync::Arc<dyn crate::ids::Ids>,
-    pub(crate) observer: std::sync::Arc<dyn crate::observer::Observer>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl Target {
+    /// A target in a table as it is now: its schema, partition spec, sort order and properties count.
+    ///
+    /// # Errors
+    /// As [`super::TableWriter::for_metadata`].
+    pub(super) fn of(
+        metadata: &TableMetadata,
+        commit_id: &str,
+        ids: Arc<dyn Ids>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
+        let schema = metadata.current_schema();
+        let order = i32::try_from(metadata.default_sort_order_id()).ok();
+        Ok(Self {
+            data_location: format!("{}/data", metadata.location().trim_end_matches('/')),
+            arrow_schema: arrow_schema(schema)?,
+            schema: Arc::clone(schema),
+            expansion: None,
+            spec: Arc::clone(metadata.default_partition_spec()),
+            sort_order_id: order.filter(|_| !sort_columns(metadata).is_empty()),
+            properties: WriteProperties::read(metadata.properties())?,
+            commit_id: commit_id.to_string(),
+            ids,
+            observer,
+        })
+    }
+
+    /// Tells the observer of a file that is complete.
+    pub(super) fn tell(&self, file: &DataFile) {
+        let (rows, bytes) = (file.record_count(), file.file_size_in_bytes());
+        self.observer.event(&Event::DataFileWritten { rows, bytes });
+    }
 }
 
 struct Open {
@@ -83,36 +122,12 @@ impl<'a> DataFileWriter<'a> {
             let footer = writer.finish().map_err(|error| encoding_failed(error, &location))?;
             let bytes = u64::try_from(writer.bytes_written()).unwrap_or(0);
             storage::flush(writer.inner_mut(), &location)?;
-            let metrics = bounds::metrics(&footer, &self.target.schema, &self.target.properties)?;
-            let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
-            let mut file = DataFileBuilder::default();
-            if let Some(order) = self.target.sort_order_id {
-                file.sort_order_id(order);
-            }
-            file.content(DataContentType::Data)
-                .file_path(location.clone())
-                .file_format(DataFileFormat::Parquet)
-                .partition(self.partition.clone())
-                .partition_spec_id(self.target.spec.spec_id())
-                .record_count(rows)
-                .file_size_in_bytes(bytes)
-                .column_sizes(metrics.column_sizes)
-                .value_counts(metrics.value_counts)
-                .null_value_counts(metrics.null_value_counts)
-                .lower_bounds(metrics.lower_bounds)
-                .upper_bounds(metrics.upper_bounds)
-                .split_offsets(Some(metrics.split_offsets))
-                .build()
-                .map_err(|error| {
-                    Error::new(ErrorKind::Internal, "a data file cannot be described")
-                        .with_source(error)
-                })
+            described(self.target, self.partition, &location, &footer, bytes)
         })();
         match described {
             Ok(file) => {
-                let (rows, bytes) = (file.record_count(), file.file_size_in_bytes());
+                self.target.tell(&file);
                 self.done.push(file);
-                self.target.observer.event(&Event::DataFileWritten { rows, bytes });
                 Ok(())
             }
             Err(error) => {
@@ -148,20 +163,57 @@ fn is_full(open: &mut Open, properties: &WriteProperties) -> Result<bool> {
     Ok(bytes(open.writer.bytes_written()) >= properties.small_file_bytes())
 }
 
-/// The name carries the commit id, so that orphans can be traced to their job, and a UUID, so that
-/// no two attempts ever write the same file.
-fn begin(target: &Target, value: &Struct, first: &RecordBatch) -> Result<Open> {
+/// A file that is written, as manifests describe it.
+pub(super) fn described(
+    target: &Target,
+    partition: &Struct,
+    location: &str,
+    footer: &ParquetMetaData,
+    bytes: u64,
+) -> Result<DataFile> {
+    let metrics = bounds::metrics(footer, &target.schema, &target.properties)?;
+    let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
+    let mut file = DataFileBuilder::default();
+    if let Some(order) = target.sort_order_id {
+        file.sort_order_id(order);
+    }
+    file.content(DataContentType::Data)
+        .file_path(location.to_string())
+        .file_format(DataFileFormat::Parquet)
+        .partition(partition.clone())
+        .partition_spec_id(target.spec.spec_id())
+        .record_count(rows)
+        .file_size_in_bytes(bytes)
+        .column_sizes(metrics.column_sizes)
+        .value_counts(metrics.value_counts)
+        .null_value_counts(metrics.null_value_counts)
+        .lower_bounds(metrics.lower_bounds)
+        .upper_bounds(metrics.upper_bounds)
+        .split_offsets(Some(metrics.split_offsets))
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "a data file cannot be described").with_source(error)
+        })
+}
+
+/// Where a new file of a partition goes. The name carries the commit id, so that orphans can be traced
+/// to their job, and a UUID, so that no two attempts ever write the same file.
+pub(super) fn new_location(target: &Target, value: &Struct) -> Result<String> {
     let folder = partition::folder(&target.spec, &target.schema, value)?;
     let slash = if folder.is_empty() { "" } else { "/" };
-    let location = format!(
+    Ok(format!(
         "{}/{folder}{slash}{}-{}.parquet",
         target.data_location,
         target.commit_id,
         target.ids.uuid()
-    );
+    ))
+}
+
+fn begin(target: &Target, value: &Struct, first: &RecordBatch) -> Result<Open> {
+    let location = new_location(target, value)?;
     let properties = encoding::properties(&target.arrow_schema, &target.properties, first)?;
     let file = storage::create(&location)?;
-    let schema = std::sync::Arc::clone(&target.arrow_schema);
+    let schema = Arc::clone(&target.arrow_schema);
     match ArrowWriter::try_new(file, schema, Some(properties)) {
         Ok(writer) => Ok(Open { location, writer }),
         Err(error) => {
@@ -184,7 +236,7 @@ fn named(schema: &ArrowSchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch>
         .zip(&columns)
         .map(|(field, values)| field.as_ref().clone().with_data_type(values.data_type().clone()))
         .collect();
-    let schema = std::sync::Arc::new(Schema::new(fields));
+    let schema = Arc::new(Schema::new(fields));
     RecordBatch::try_new(schema, columns).map_err(|error| unfit().with_source(error))
 }
 

@@ -22,6 +22,9 @@ use super::delta;
 use crate::table::{MetricsMode, WriteProperties};
 use crate::{Error, ErrorKind, Result};
 
+/// What files are said to be written by, before the version.
+pub(super) const CREATED_BY: &str = "northstar ";
+
 /// How many rows are looked at to decide on dictionaries.
 const SAMPLE_ROWS: usize = 1_024;
 
@@ -61,7 +64,7 @@ pub fn properties(
     let has_pages = first.num_rows() > PAGELESS_ROWS || bytes(first) > table.page_bytes;
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_created_by(format!("northstar {}", env!("CARGO_PKG_VERSION")))
+        .set_created_by(format!("{CREATED_BY}{}", env!("CARGO_PKG_VERSION")))
         .set_compression(compression)
         .set_data_page_size_limit(table.page_bytes)
         .set_write_batch_size(rows_at_once(table.page_bytes, first))

@@ -8,6 +8,7 @@
 //!         ─▶ data_file   Parquet, rolled at the target size, described by `bounds`
 //! ```
 //!
+//! Row groups of a file that is written anew without some of its rows may be copied, by `row_groups`.
 //! Deleted rows of a data file are written as one file of positions, by `position_deletes`.
 //!
 //! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet.
@@ -20,6 +21,7 @@ pub mod encoding;
 mod expansion;
 pub mod partition;
 mod position_deletes;
+mod row_groups;
 mod runs;
 mod spill;
 pub mod transform;
@@ -27,5 +29,6 @@ mod writer;
 
 pub use expansion::Expansion;
 pub use position_deletes::{DeletesOf, write_position_deletes};
+pub(crate) use row_groups::GroupCopier;
 pub(crate) use writer::sort_columns;
 pub use writer::{TableWriter, WriteOptions, Written};

@@ -18,8 +18,7 @@ use super::spill::Spill;
 use crate::ids::Ids;
 use crate::lake::Lake;
 use crate::observer::{Event, Observer};
-use crate::table::schema::arrow_schema;
-use crate::table::{LakeTable, WriteProperties};
+use crate::table::LakeTable;
 use crate::{Error, ErrorKind, Result, storage};
 
 /// Spilled chunks are merged into files once there are this many, so that the buffers that read
@@ -55,6 +54,13 @@ pub struct Written {
 }
 
 impl Written {
+    /// Adds the files of another write of the same table.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.files.extend(more.files);
+        self.rows += more.rows;
+        self.spilled_bytes += more.spilled_bytes;
+    }
+
     /// Removes the files, for a write that will not be committed.
     pub fn discard(self) {
         let locations: Vec<String> =
@@ -108,10 +114,7 @@ impl TableWriter {
         ids: Arc<dyn Ids>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
-        let schema = metadata.current_schema();
-        let spec = metadata.default_partition_spec();
         let sort = sort_columns(metadata);
-        let order = i32::try_from(metadata.default_sort_order_id()).ok();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads.max(1))
             .thread_name(|index| format!("encode-{index}"))
@@ -120,24 +123,13 @@ impl TableWriter {
                 Error::new(ErrorKind::Internal, "the encoding threads cannot be started")
                     .with_source(error)
             })?;
-        let mut properties = WriteProperties::read(metadata.properties())?;
+        let mut target = Target::of(metadata, commit_id, ids, observer)?;
         let share_bytes = options.memory_bytes / options.threads.max(1);
-        properties.row_group_bytes =
-            properties.row_group_bytes.min(share_bytes.max(LEAST_GROUP_BYTES));
+        target.properties.row_group_bytes =
+            target.properties.row_group_bytes.min(share_bytes.max(LEAST_GROUP_BYTES));
         Ok(Self {
-            partitioner: Partitioner::new(spec, schema)?,
-            target: Target {
-                data_location: format!("{}/data", metadata.location().trim_end_matches('/')),
-                arrow_schema: arrow_schema(schema)?,
-                schema: Arc::clone(schema),
-                expansion: None,
-                spec: Arc::clone(spec),
-                sort_order_id: order.filter(|_| !sort.is_empty()),
-                properties,
-                commit_id: commit_id.to_string(),
-                ids,
-                observer,
-            },
+            partitioner: Partitioner::new(&target.spec, &target.schema)?,
+            target,
             options,
             pool,
             sort,

@@ -3,7 +3,7 @@
 use northstar_iceberg::merge::ChangeReport;
 
 /// The counts by name; nothing where the engine does not tell.
-pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 9] {
+pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 10] {
     [
         ("files", Some(report.files)),
         ("considered", Some(report.files_considered)),
@@ -11,6 +11,7 @@ pub(super) fn counts(report: &ChangeReport) -> [(&'static str, Option<u64>); 9] 
         ("opened", report.files_opened),
         ("touched", Some(report.files_touched)),
         ("rewritten", Some(report.files_rewritten)),
+        ("copied", Some(report.files_copied)),
         ("added", Some(report.files_added)),
         ("delete_files", Some(report.delete_files_added)),
         ("bytes_read", report.bytes_read),
@@ -25,9 +26,11 @@ pub(super) fn line(report: &ChangeReport) -> String {
     let asked = report.files_asked.filter(|asked| *asked > 0);
     let asked = asked.map(|asked| format!(", asked {asked}")).unwrap_or_default();
     let opened = report.files_opened.map(|opened| format!(", opened {opened}")).unwrap_or_default();
+    let copied = Some(report.files_copied).filter(|copied| *copied > 0);
+    let copied = copied.map(|copied| format!(" ({copied} in part copied)")).unwrap_or_default();
     let read = report.bytes_read.map(|read| format!("; read {}", size(read))).unwrap_or_default();
     format!(
-        "files {}, considered {}{asked}{opened}, touched {}, rewritten {}, added {}, of deletes {}{read}",
+        "files {}, considered {}{asked}{opened}, touched {}, rewritten {}{copied}, added {}, of deletes {}{read}",
         report.files,
         report.files_considered,
         report.files_touched,
