@@ -21,6 +21,7 @@ mod loads;
 mod maintenance;
 mod merge_blooms;
 mod merge_conflicts;
+mod merge_copies;
 mod merge_explained;
 mod merge_memory;
 mod merge_model;

@@ -10,6 +10,7 @@
 //! scope      refuses a MERGE that would read the whole table, unless that is said to be meant
 //! counts     what the pairs come to; `cardinality` (M1)   query
 //! ways       which touched files are written anew, and from which rows are deleted by position
+//! copies     of the former row groups that stay as they are, byte for byte      no query
 //! rewrite    of the former the rows as they will be, of the latter those that change
 //!                                                         query: WriteExec over a join
 //! delete     of the latter the positions of rows that go  query: DeleteExec

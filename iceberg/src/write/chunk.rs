@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) const GATHER_ROWS: usize = 8_192;
 
 /// Fewer are put together once they take about this many bytes.
-const GATHER_BYTES: usize = 4 << 20;
+pub(crate) const GATHER_BYTES: usize = 4 << 20;
 
 /// A partition is quiet if none of the chunk's last rows, one in this many, is of it.
 const RECENT_SHARE: usize = 8;
@@ -64,9 +64,14 @@ impl Chunk {
     }
 
     /// Puts the rows in order: by partition, then by the sort columns (ascending, NULLs first),
-    /// then as they came.
-    pub(crate) fn into_sorted(self, sort: &[usize]) -> Result<Arc<SortedChunk>> {
-        self.sorted(sort, |_| true)
+    /// then as they came. They are given out about `gather_bytes` at a time, and at most
+    /// [`GATHER_BYTES`].
+    pub(crate) fn into_sorted(
+        self,
+        sort: &[usize],
+        gather_bytes: usize,
+    ) -> Result<Arc<SortedChunk>> {
+        self.sorted(sort, gather_bytes, |_| true)
     }
 
     /// The same for the rows of some partitions; [`SortedChunk::into_rest`] gives the others back.
@@ -75,10 +80,15 @@ impl Chunk {
         sort: &[usize],
         partitions: &BTreeSet<usize>,
     ) -> Result<Arc<SortedChunk>> {
-        self.sorted(sort, |partition| partitions.contains(&partition))
+        self.sorted(sort, GATHER_BYTES, |partition| partitions.contains(&partition))
     }
 
-    fn sorted(self, sort: &[usize], wanted: impl Fn(usize) -> bool) -> Result<Arc<SortedChunk>> {
+    fn sorted(
+        self,
+        sort: &[usize],
+        gather_bytes: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Arc<SortedChunk>> {
         let mut counts = counts(self.partitions.iter().flatten());
         for (partition, count) in counts.iter_mut().enumerate() {
             *count = if wanted(partition) { *count } else { 0 };
@@ -113,7 +123,7 @@ impl Chunk {
             }
         }
         let row_bytes = self.bytes / self.rows().max(1);
-        let gather_rows = (GATHER_BYTES / row_bytes.max(1)).clamp(1, GATHER_ROWS);
+        let gather_rows = (gather_bytes.min(GATHER_BYTES) / row_bytes.max(1)).clamp(1, GATHER_ROWS);
         Ok(Arc::new(SortedChunk { chunk: self, places, ranges, gather_rows }))
     }
 }

@@ -79,7 +79,8 @@ impl GroupCopier {
         let reader = SerializedFileReader::new_with_options(file, options.build())
             .map_err(|error| unreadable(error, path))?;
         let untouched = Untouched::of(reader.metadata(), gone);
-        if untouched.bytes < least_bytes || !self.would_write(reader.metadata()) {
+        let is_worth = !untouched.groups.is_empty() && untouched.bytes >= least_bytes;
+        if !is_worth || !self.would_write(reader.metadata()) {
             return Ok(None);
         }
         let location = new_location(&self.target, source.partition())?;

@@ -10,7 +10,7 @@ use iceberg::spec::{DataFile, TableMetadata};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Expansion;
-use super::chunk::{Chunk, SortedChunk};
+use super::chunk::{Chunk, GATHER_BYTES, SortedChunk};
 use super::data_file::{DataFileWriter, Target};
 use super::partition::Partitioner;
 use super::runs::{Run, merge};
@@ -29,6 +29,8 @@ const MOST_SPILLS: usize = 32;
 const FEW_SHARE: usize = 4;
 /// A row group does not end before this for want of memory.
 const LEAST_GROUP_BYTES: usize = 4 << 20;
+/// Rows of a spilled chunk are read back in batches of at least about this size.
+const LEAST_BATCH_BYTES: usize = 64 << 10;
 
 /// How a write uses the machine.
 #[derive(Debug, Clone)]
@@ -188,7 +190,7 @@ impl TableWriter {
     /// Storage errors; the files are removed then.
     pub fn finish(mut self) -> Result<Written> {
         // The last chunk is small or the only one: it is written from memory.
-        let last = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+        let last = std::mem::take(&mut self.chunk).into_sorted(&self.sort, GATHER_BYTES)?;
         self.write_all(&last)?;
         self.target.observer.event(&Event::DataFilesComplete);
         Ok(std::mem::take(&mut self.written))
@@ -225,7 +227,10 @@ impl TableWriter {
     }
 
     fn spill(&mut self) -> Result<()> {
-        let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort)?;
+        // Of each chunk, one such batch is in memory for each thread when they are merged.
+        let batches = 2 * MOST_SPILLS * self.options.threads.max(1);
+        let gather_bytes = (self.options.memory_bytes / batches).max(LEAST_BATCH_BYTES);
+        let sorted = std::mem::take(&mut self.chunk).into_sorted(&self.sort, gather_bytes)?;
         if self.spills.len() + 1 >= MOST_SPILLS {
             return self.write_all(&sorted);
         }
