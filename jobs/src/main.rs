@@ -18,7 +18,6 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(asked) => return exit::usage(&asked),
     };
-    allocator::set_up(cli.global.memory);
     progress::init_logging(cli.global.verbose);
     let printer = printer::Printer::new(cli.global.output);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -43,8 +43,9 @@ use crate::ids::Ids;
 use crate::scan::{batch_rows, store_path};
 use crate::{Error, ErrorKind, Result};
 
-/// A row group is kept in memory while it is written, and again while it is read.
-const GROUP_BYTES: usize = 16 << 20;
+/// A row group is kept in memory while it is written, and again while it is read: by each partition of
+/// each scan of a statement's last query, of which there may be six.
+const GROUP_BYTES: usize = 4 << 20;
 
 /// The column that numbers the kept rows, from 1.
 pub(crate) const ROW_COLUMN: &str = "__northstar_row";

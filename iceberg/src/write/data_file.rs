@@ -11,6 +11,7 @@ use iceberg::spec::{
     Struct, TableMetadata,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::{Expansion, bounds, encoding, partition, sort_columns};
@@ -214,7 +215,11 @@ fn begin(target: &Target, value: &Struct, first: &RecordBatch) -> Result<Open> {
     let properties = encoding::properties(&target.arrow_schema, &target.properties, first)?;
     let file = storage::create(&location)?;
     let schema = Arc::clone(&target.arrow_schema);
-    match ArrowWriter::try_new(file, schema, Some(properties)) {
+    // Each reader parses what is in the file besides rows; Iceberg's schema says as much.
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(encoding::is_small(&target.properties, first));
+    match ArrowWriter::try_new_with_options(file, schema, options) {
         Ok(writer) => Ok(Open { location, writer }),
         Err(error) => {
             storage::discard(std::slice::from_ref(&location));
