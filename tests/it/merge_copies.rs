@@ -30,7 +30,8 @@ async fn fill(changes: &Changes, from: u64, to: u64) {
     changes
         .change(&format!(
             "INSERT INTO ns.t SELECT value AS id, CASE WHEN value % 7 = 0 THEN NULL \
-             ELSE concat('s', value % 5) END AS site, value * 3 AS n FROM generate_series({from}, {to})"
+             ELSE concat('s', value % 5) END AS site, value * 3 AS n FROM generate_series({from}, {to}) \
+             ORDER BY value"
         ))
         .await;
 }
@@ -152,7 +153,7 @@ async fn w4_a_statement_that_fails_after_copying_leaves_no_copy_behind() {
         "CREATE SCHEMA ns",
         "CREATE TABLE ns.t (id BIGINT, n BIGINT NOT NULL) TBLPROPERTIES \
          ('write.update.mode' = 'copy-on-write', 'write.parquet.row-group-size-bytes' = '16384')",
-        "INSERT INTO ns.t SELECT value AS id, value AS n FROM generate_series(1, 50000)",
+        "INSERT INTO ns.t SELECT value AS id, value AS n FROM generate_series(1, 50000) ORDER BY value",
     ] {
         session.execute(sql).await.unwrap();
     }

@@ -177,3 +177,36 @@ async fn what_cannot_fit_names_the_option_to_raise_and_changes_nothing() {
     let left = rows(&free, "SELECT count(*), min(n) FROM m.t").await;
     assert_eq!(left, [format!("{count}|0")]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m3_a_join_that_may_go_to_disk_still_tells_the_scan_its_keys() {
+    let lab = Lab::new().await;
+    let session = tight(&lab);
+    let keys = |from: u32, to: u32| {
+        let number = "CAST(value AS VARCHAR)";
+        format!(
+            "SELECT concat(lpad({number}, 6, '0'), encode(sha256({number}), 'hex')) AS key, 0 AS n \
+             FROM generate_series({from}, {to}) ORDER BY value"
+        )
+    };
+    for sql in [
+        "CREATE SCHEMA ns".to_string(),
+        format!(
+            "CREATE TABLE ns.t TBLPROPERTIES ('write.merge.mode' = 'merge-on-read', \
+             'write.parquet.row-group-size-bytes' = '262144') AS {}",
+            keys(1, 60_000)
+        ),
+    ] {
+        session.execute(&sql).await.unwrap();
+    }
+    let bytes = lab.number("SELECT sum(file_size_in_bytes) FROM ns.\"t$files\"").await;
+    let merge = format!(
+        "MERGE INTO ns.t USING ({}) AS s ON t.key = s.key WHEN MATCHED THEN UPDATE SET n = 1",
+        keys(100, 104)
+    );
+    let report = run(&session, &merge).await.unwrap();
+    assert_eq!((report.updated_rows, report.files_opened), (5, Some(1)), "{report:?}");
+    // Without the keys those of each row group would be read, which are almost the whole file.
+    let read = i64::try_from(report.bytes_read.unwrap()).unwrap();
+    assert!(read * 2 < bytes, "read {read} of {bytes}");
+}

@@ -1,9 +1,9 @@
 //! How each column of a data file is encoded.
 //!
-//! zstd level 1 from the table's properties, save for small files; a dictionary only for columns whose
-//! sample repeats itself, since on the others it costs time and makes files larger; differences only where
-//! the table allows them and they are smaller; page statistics where they can prune; bloom filters where
-//! the table asks for them. Pages and encodings are those of Parquet's first version, as Iceberg's reader
+//! zstd level 1 from the table's properties; a dictionary only for columns whose sample repeats
+//! itself, since on the others it costs time and makes files larger; differences only where the table
+//! allows them and they are smaller; page statistics where they can prune; bloom filters where the
+//! table asks for them. Pages and encodings are those of Parquet's first version, as Iceberg's reader
 //! for Spark refuses others, such as packed booleans.
 
 use std::collections::HashSet;
@@ -38,10 +38,6 @@ const FEWEST_AT_ONCE: usize = 16;
 /// of pages say what those of row groups say, and each reader parses them for nothing.
 const PAGELESS_ROWS: usize = 4 << 10;
 
-/// Rows of a small file that take no more than this are not compressed: readers make a decompressor for
-/// each column, which costs more than it saves.
-const PLAIN_BYTES: usize = 256 << 10;
-
 /// What Parquet calls the repeated group within a list.
 const LIST_GROUP: &str = "list";
 
@@ -65,10 +61,6 @@ pub fn properties(
         })?),
     };
     let has_pages = !is_small(table, first);
-    let compression = match has_pages || bytes(first) > PLAIN_BYTES {
-        true => compression,
-        false => Compression::UNCOMPRESSED,
-    };
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("{CREATED_BY}{}", env!("CARGO_PKG_VERSION")))
