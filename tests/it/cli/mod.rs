@@ -88,6 +88,8 @@ impl Program {
         let limited = format!("ulimit -d {limit_kib} && exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.arg("-c").arg(limited).arg(binary()).args(arguments);
+        // The limit is one of address space, which the allocator keeps if it is not told otherwise.
+        command.env("MALLOC_CONF", "retain:false");
         self.prepared(command).output().expect("a shell").into()
     }
 
