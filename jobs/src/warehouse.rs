@@ -153,10 +153,10 @@ impl Warehouse {
     }
 }
 
-/// The part of the memory that rows under way may take: all of it, or three quarters where it is little,
+/// The part of the memory that rows under way may take: all of it, or five eighths where it is little,
 /// because what allocators and decoders hold beside them does not shrink with it.
 fn row_bytes(memory_bytes: usize) -> usize {
-    if memory_bytes < TIGHT_BYTES { memory_bytes / 4 * 3 } else { memory_bytes }
+    if memory_bytes < TIGHT_BYTES { memory_bytes / 8 * 5 } else { memory_bytes }
 }
 
 /// A path as it is best shown: relative to where we stand, if it is below.
