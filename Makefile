@@ -13,6 +13,9 @@ JARS_READY := $(JARS)/.ready
 WAREHOUSE ?= ./lake
 ROWS ?= 5000000
 MERGE_ROWS ?= 1000000,5000000,20000000
+# What the allocator of the program is told when it is built (docs/adr/0008-allocator.md).
+export JEMALLOC_SYS_WITH_MALLOC_CONF := narenas:4,dirty_decay_ms:500,muzzy_decay_ms:0
+
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 NORTHSTAR := $(TARGET_DIR)/release/northstar
 # The demo and the tests use one optimised profile, so dependencies are compiled once.

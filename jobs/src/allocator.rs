@@ -1,4 +1,4 @@
-//! The allocator of the program: jemalloc, told by `.cargo/config.toml` to have few heaps and to give
+//! The allocator of the program: jemalloc, told by the Makefile to have few heaps and to give
 //! what is freed back to the system within half a second (`docs/adr/0008-allocator.md`).
 //!
 //! The C library's keeps what is freed for later, more of it the larger the blocks that were freed, so
