@@ -22,18 +22,13 @@ use crate::cli::Global;
 /// Less memory than this is little.
 const TIGHT_BYTES: usize = 512 << 20;
 
-/// There is one thread at most for so much memory: a file that is encoded has a page, a dictionary and a
-/// compressor for each column, whatever its size; a partition that is read likewise.
-const THREAD_BYTES: usize = 256 << 20;
-
 /// An opened warehouse.
 #[derive(Debug)]
 pub(crate) struct Warehouse {
     pub(crate) folder: PathBuf,
     pub(crate) lake: Lake,
     pub(crate) access: Access,
-    /// Memory for rows under way.
-    row_bytes: usize,
+    memory_bytes: usize,
 }
 
 impl Warehouse {
@@ -77,7 +72,7 @@ impl Warehouse {
             observer,
         };
         let access = Access::new(&global.actor, &global.reason)?;
-        Ok(Self { folder, lake, access, row_bytes: row_bytes(global.memory) })
+        Ok(Self { folder, lake, access, memory_bytes: global.memory })
     }
 
     /// A run of a job, for commits.
@@ -94,7 +89,7 @@ impl Warehouse {
     /// for the batches under way and for encoding, on fewer threads where that is little.
     pub(crate) fn write_options(&self, threads: usize) -> WriteOptions {
         WriteOptions {
-            memory_bytes: self.row_bytes / 4 * 3,
+            memory_bytes: self.row_bytes() / 4 * 3,
             spill_folder: self.spill_folder(),
             threads: threads.min(self.most_threads()),
         }
@@ -117,7 +112,7 @@ impl Warehouse {
         let options = ChangeOptions {
             // A quarter for rows that wait and a quarter for encoding. Queries run meanwhile, and have
             // the rest.
-            write: WriteOptions { memory_bytes: self.row_bytes / 4, ..write },
+            write: WriteOptions { memory_bytes: self.row_bytes() / 4, ..write },
             scratch_folder: self.spill_folder(),
             costs: FileCosts::default(),
             whole_table: false,
@@ -136,27 +131,32 @@ impl Warehouse {
         let defaults = SqlOptions::default();
         SqlOptions {
             target_partitions: defaults.target_partitions.min(self.most_threads()),
-            memory_bytes: Some(self.row_bytes),
+            memory_bytes: Some(self.row_bytes()),
             spill_dir: Some(self.spill_folder()),
             ..defaults
         }
     }
 
-    /// How many files or partitions the memory is enough for at once.
+    fn is_tight(&self) -> bool {
+        self.memory_bytes < TIGHT_BYTES
+    }
+
+    /// Memory for rows under way: all of it, or five eighths where it is little, because what allocators
+    /// and decoders hold beside them does not shrink with it.
+    fn row_bytes(&self) -> usize {
+        if self.is_tight() { self.memory_bytes / 8 * 5 } else { self.memory_bytes }
+    }
+
+    /// How many files or partitions are under way at once: one where memory is little, for each has a
+    /// page, a dictionary and a compressor for each column, whatever its size.
     fn most_threads(&self) -> usize {
-        (self.row_bytes / THREAD_BYTES).max(1)
+        if self.is_tight() { 1 } else { usize::MAX }
     }
 
     /// Where rows are put aside.
     pub(crate) fn spill_folder(&self) -> PathBuf {
         self.folder.join(".spill")
     }
-}
-
-/// The part of the memory that rows under way may take: all of it, or five eighths where it is little,
-/// because what allocators and decoders hold beside them does not shrink with it.
-fn row_bytes(memory_bytes: usize) -> usize {
-    if memory_bytes < TIGHT_BYTES { memory_bytes / 8 * 5 } else { memory_bytes }
 }
 
 /// A path as it is best shown: relative to where we stand, if it is below.

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use iceberg::spec::DataFile;
+use iceberg::spec::{DataFile, NullOrder, SortDirection, SortField, SortOrder, Transform};
 use northstar_iceberg::storage;
 use northstar_tests::changes::{Changes, session};
 use northstar_tests::lab::{Lab, tester};
@@ -133,6 +133,29 @@ async fn a_group_with_a_deleted_row_or_another_schema_is_decoded() {
     assert_eq!((report.files_rewritten, report.files_copied), (1, 0));
     assert_eq!(lab.number("SELECT count(*) FROM ns.t WHERE note = 'x'").await, 1);
     assert_eq!(lab.number("SELECT count(*) FROM ns.t").await, 49_990);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_does_not_claim_an_order_that_is_younger_than_its_file() {
+    let lab = Lab::new().await;
+    let changes = table(&lab).await;
+    let opened = lab.lake.open_table(&"ns.t".parse().unwrap(), &tester()).await.unwrap();
+    let ordered = lab.lake.alter(&opened, |_, builder| {
+        let field = SortField::builder()
+            .source_id(3)
+            .transform(Transform::Identity)
+            .direction(SortDirection::Ascending)
+            .null_order(NullOrder::First)
+            .build();
+        let order = SortOrder::builder().with_sort_field(field).build_unbound().unwrap();
+        Ok(Some(builder.add_sort_order(order).unwrap().set_default_sort_order(-1).unwrap()))
+    });
+    assert!(ordered.await.unwrap().settled().unwrap());
+    let report = changes.change("UPDATE ns.t SET n = -n WHERE id = 5").await;
+    assert_eq!((report.files_copied, report.files_added), (1, 2));
+    let after = files(&lab).await;
+    let orders: Vec<Option<i32>> = after.iter().map(DataFile::sort_order_id).collect();
+    assert_eq!(orders, [None, Some(1)], "the copy, and the rows that were sorted");
 }
 
 /// The Parquet files below a folder.

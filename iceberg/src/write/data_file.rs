@@ -123,7 +123,14 @@ impl<'a> DataFileWriter<'a> {
             let footer = writer.finish().map_err(|error| encoding_failed(error, &location))?;
             let bytes = u64::try_from(writer.bytes_written()).unwrap_or(0);
             storage::flush(writer.inner_mut(), &location)?;
-            described(self.target, self.partition, &location, &footer, bytes)
+            described(
+                self.target,
+                self.partition,
+                self.target.sort_order_id,
+                &location,
+                &footer,
+                bytes,
+            )
         })();
         match described {
             Ok(file) => {
@@ -168,6 +175,7 @@ fn is_full(open: &mut Open, properties: &WriteProperties) -> Result<bool> {
 pub(super) fn described(
     target: &Target,
     partition: &Struct,
+    sort_order_id: Option<i32>,
     location: &str,
     footer: &ParquetMetaData,
     bytes: u64,
@@ -175,7 +183,7 @@ pub(super) fn described(
     let metrics = bounds::metrics(footer, &target.schema, &target.properties)?;
     let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or(0);
     let mut file = DataFileBuilder::default();
-    if let Some(order) = target.sort_order_id {
+    if let Some(order) = sort_order_id {
         file.sort_order_id(order);
     }
     file.content(DataContentType::Data)

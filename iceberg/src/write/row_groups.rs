@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use iceberg::spec::{DataFile, Struct, TableMetadata};
+use iceberg::spec::{DataFile, TableMetadata};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
@@ -84,7 +84,7 @@ impl GroupCopier {
             return Ok(None);
         }
         let location = new_location(&self.target, source.partition())?;
-        match self.write(source.partition(), &reader, &chunks, &untouched.groups, &location) {
+        match self.write(source, &reader, &chunks, &untouched.groups, &location) {
             Ok(file) => {
                 self.target.tell(&file);
                 Ok(Some(CopiedGroups { file, positions: untouched.positions }))
@@ -107,7 +107,7 @@ impl GroupCopier {
 
     fn write(
         &self,
-        partition: &Struct,
+        source: &DataFile,
         reader: &SerializedFileReader<File>,
         chunks: &File,
         groups: &[usize],
@@ -127,7 +127,8 @@ impl GroupCopier {
         let mut writer =
             SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(failed)?;
         for at in groups {
-            let group = reader.get_row_group(*at).map_err(|error| unreadable(error, location))?;
+            let group =
+                reader.get_row_group(*at).map_err(|error| unreadable(error, source.file_path()))?;
             let rows = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
             let mut copy = writer.next_row_group().map_err(failed)?;
             for (column, chunk) in group.metadata().columns().iter().enumerate() {
@@ -148,7 +149,9 @@ impl GroupCopier {
         let footer = writer.finish().map_err(failed)?;
         let bytes = u64::try_from(writer.bytes_written()).unwrap_or(0);
         storage::flush(writer.inner_mut(), location)?;
-        described(&self.target, partition, location, &footer, bytes)
+        // A file may be older than the table's sort order: its rows are in the order that it says.
+        let order = source.sort_order_id();
+        described(&self.target, source.partition(), order, location, &footer, bytes)
     }
 }
 
