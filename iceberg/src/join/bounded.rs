@@ -9,6 +9,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
 
 use super::spilling::SpillingJoinExec;
@@ -16,8 +17,9 @@ use super::spilling::SpillingJoinExec;
 /// A partition of a query over wide rows has so much memory, or there is only one.
 const WIDE_PARTITION_BYTES: usize = 256 << 20;
 
-/// The plan, with hash joins that put on disk what is too large, and the context to run it in. Both
-/// stay as they are if the memory has no limit.
+/// The plan, with hash joins that put on disk what is too large and filters that put together no more
+/// rows than the scans below give, and the context to run it in. Both stay as they are if the memory
+/// has no limit.
 pub(crate) fn bounded(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
@@ -31,6 +33,12 @@ pub(crate) fn bounded(
     let most_rows = scanned_rows(plan.as_ref());
     let plan = plan
         .transform_up(|node| {
+            if let (Some(filter), Some(rows)) = (node.downcast_ref::<FilterExec>(), most_rows)
+                && rows < filter.batch_size()
+            {
+                // It goes by what it was planned with, and not by the context.
+                return Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?)));
+            }
             let Some(join) = node.downcast_ref::<HashJoinExec>() else {
                 return Ok(Transformed::no(node));
             };

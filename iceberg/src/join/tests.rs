@@ -1,11 +1,17 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::JoinType;
 use datafusion::datasource::MemTable;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_expr::expressions::col as physical_col;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col};
 
@@ -150,4 +156,21 @@ async fn many_rows_of_one_key_on_both_sides_are_an_error() {
     let error = error.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Unavailable, "{error:?}");
     assert!(error.to_string().contains("--memory"), "{error}");
+}
+
+#[tokio::test]
+async fn a_filter_puts_together_no_more_wide_rows_than_the_scan_gives() {
+    let schema = Arc::new(Schema::new(vec![Field::new("flag", DataType::Boolean, false)]));
+    let source = Arc::new(ParquetSource::new(Arc::clone(&schema)));
+    let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        .with_batch_size(Some(64))
+        .build();
+    let scan = DataSourceExec::from_data_source(scan);
+    let filter =
+        Arc::new(FilterExec::try_new(physical_col("flag", &schema).unwrap(), scan).unwrap());
+    assert!(filter.batch_size() > 64);
+    let context = context(Some(1 << 20), false).task_ctx();
+    let (plan, context) = bounded(filter, context).unwrap();
+    assert_eq!(plan.downcast_ref::<FilterExec>().unwrap().batch_size(), 64);
+    assert_eq!(context.session_config().batch_size(), 64);
 }

@@ -18,6 +18,8 @@
 //! source    DataFusion's Parquet source, wrapped
 //!  ├ slice      one file with its deletes, as it travels
 //!  ├ adapter    columns found by field id, `nested` ones part by part
+//!  ├ readers    how each file is read: with its deleted rows or without
+//!  ├ whole      small files in one piece
 //!  ├ reads      what was really read, counted
 //!  ╰ open       constants of a file; errors that name it
 //! ```
@@ -43,6 +45,7 @@ mod partition;
 mod planned;
 mod provider;
 mod prune;
+mod readers;
 mod reads;
 mod rows;
 mod sides;
@@ -50,6 +53,7 @@ mod slice;
 mod source;
 mod statistics;
 mod store;
+mod whole;
 mod width;
 
 #[cfg(test)]

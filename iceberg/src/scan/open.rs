@@ -15,6 +15,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::errors::ParquetError;
 
+use super::readers::{LiveRows, Readers, Way};
 use super::slice::FileSlice;
 use super::statistics::constant_statistics;
 use crate::{Error, ErrorKind};
@@ -23,7 +24,7 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(super) struct IcebergMorselizer {
     /// The Parquet reader's.
-    pub inner: Box<dyn Morselizer>,
+    pub readers: Readers,
     /// Where the files stand.
     pub store: Arc<dyn ObjectStore>,
     /// The table's own columns.
@@ -33,7 +34,16 @@ pub(super) struct IcebergMorselizer {
 impl Morselizer for IcebergMorselizer {
     fn plan_file(&self, mut file: PartitionedFile) -> DFResult<Box<dyn MorselPlanner>> {
         let Some(slice) = file.extension::<Arc<FileSlice>>().map(Arc::clone) else {
-            return self.inner.plan_file(file);
+            return self.readers.usual().plan_file(file);
+        };
+        let (reader, way) = self.readers.choose(&slice);
+        let live = match way {
+            Way::Numbered => {
+                // The reader must not skip what is left out here.
+                file.extensions = Default::default();
+                Some(LiveRows::of(&slice).map_err(external)?)
+            }
+            Way::Usual | Way::Whole => None,
         };
         // Executors have no statistics, and planners none of very many files.
         if file.statistics.is_none() && !slice.constants.is_empty() {
@@ -41,8 +51,8 @@ impl Morselizer for IcebergMorselizer {
             file = file.with_statistics(Arc::new(statistics));
         }
         let location = file.path().clone();
-        let opened = Opened { slice, store: Arc::clone(&self.store), location };
-        let inner = self.inner.plan_file(file).map_err(|error| opened.named(error))?;
+        let opened = Opened { slice, live, store: Arc::clone(&self.store), location };
+        let inner = reader.plan_file(file).map_err(|error| opened.named(error))?;
         Ok(Box::new(Named { inner, file: Arc::new(opened) }))
     }
 }
@@ -89,7 +99,15 @@ impl Morsel for Named<Box<dyn Morsel>> {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, DFResult<RecordBatch>> {
         let file = self.file;
         let batches = self.inner.into_stream();
-        batches.map(move |batch| batch.map_err(|error| file.named(error))).boxed()
+        batches
+            .map(move |batch| {
+                let batch = batch.and_then(|batch| match &file.live {
+                    Some(live) => live.only(&batch),
+                    None => Ok(batch),
+                });
+                batch.map_err(|error| file.named(error))
+            })
+            .boxed()
     }
 }
 
@@ -97,6 +115,8 @@ impl Morsel for Named<Box<dyn Morsel>> {
 #[derive(Debug)]
 struct Opened {
     slice: Arc<FileSlice>,
+    /// The rows that are left of those that are read, if deleted ones are read.
+    live: Option<LiveRows>,
     store: Arc<dyn ObjectStore>,
     location: Path,
 }
@@ -140,7 +160,7 @@ impl Opened {
     }
 }
 
-fn external(error: Error) -> DataFusionError {
+pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 

@@ -49,7 +49,8 @@ impl FileReads {
         asked.insert(file.to_string());
     }
 
-    fn add(&self, file: &Path, bytes: u64) {
+    /// Counts what was read of a file.
+    pub(super) fn add(&self, file: &Path, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if !opened.contains(file) {

@@ -12,6 +12,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileScanConfig, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{
@@ -27,7 +28,9 @@ use object_store::ObjectStore;
 
 use super::open::IcebergMorselizer;
 use super::prune::Pruning;
+use super::readers::Readers;
 use super::reads::{CountedStore, FileReads};
+use super::whole::Place;
 
 /// The Parquet source of an Iceberg scan.
 ///
@@ -135,8 +138,13 @@ impl FileSource for IcebergSource {
             Some(reads) => Arc::new(CountedStore { inner: store, reads: Arc::clone(reads) }),
             None => store,
         };
+        let local = config.object_store_url == ObjectStoreUrl::local_filesystem();
+        let place = match local {
+            true => Place::Local(Arc::default(), self.reads.clone()),
+            false => Place::Store(Arc::clone(&store)),
+        };
         Ok(Box::new(IcebergMorselizer {
-            inner: self.inner.create_morselizer(Arc::clone(&store), config, partition)?,
+            readers: Readers::of(&self.inner, place, &store, config, partition)?,
             store,
             columns: Arc::clone(self.inner.table_schema().file_schema()),
         }))

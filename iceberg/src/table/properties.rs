@@ -122,6 +122,8 @@ pub struct WriteProperties {
     pub target_file_bytes: u64,
     /// A row group is closed once its encoded size reaches this many bytes.
     pub row_group_bytes: usize,
+    /// The same where rows are wide: a reader holds the columns of a row group whole.
+    pub wide_group_bytes: usize,
     /// Data pages are cut at this many bytes.
     pub page_bytes: usize,
     /// Whether integers, dates and timestamps are written as differences where that is smaller. Not
@@ -167,6 +169,7 @@ impl WriteProperties {
             zstd_level,
             target_file_bytes: number(properties, TARGET_FILE, 512 << 20)?,
             row_group_bytes: number(properties, ROW_GROUP, 128 << 20)?,
+            wide_group_bytes: number(properties, ROW_GROUP, 32 << 20)?,
             page_bytes: number(properties, PAGE, 1 << 20)?,
             delta_encoding: switch(properties, DELTA_ENCODING)?,
             commit_retries: number(properties, RETRIES, 4)?,

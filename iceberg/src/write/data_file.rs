@@ -14,6 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::beginning::{Beginning, Length};
 use super::{Expansion, bounds, encoding, partition, sort_columns};
 use crate::ids::Ids;
 use crate::observer::{Event, Observer};
@@ -81,13 +82,15 @@ struct Open {
 pub(crate) struct DataFileWriter<'a> {
     target: &'a Target,
     partition: &'a Struct,
+    /// The first rows of the next file.
+    beginning: Beginning,
     open: Option<Open>,
     done: Vec<DataFile>,
 }
 
 impl<'a> DataFileWriter<'a> {
     pub(crate) fn new(target: &'a Target, partition: &'a Struct) -> Self {
-        Self { target, partition, open: None, done: Vec::new() }
+        Self { target, partition, beginning: Beginning::default(), open: None, done: Vec::new() }
     }
 
     /// Writes rows whose columns are the target's, by position.
@@ -99,10 +102,16 @@ impl<'a> DataFileWriter<'a> {
             Some(expansion) => expansion.expand(batch)?,
             None => batch.columns().to_vec(),
         };
-        let batch = named(&self.target.arrow_schema, columns)?;
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(begin(self.target, self.partition, &batch)?),
+        self.append(named(&self.target.arrow_schema, columns)?)
+    }
+
+    fn append(&mut self, batch: RecordBatch) -> Result<()> {
+        let Some(open) = &mut self.open else {
+            self.beginning.push(batch);
+            return match self.beginning.length(&self.target.properties) {
+                Length::Any => self.begin(Length::Any),
+                Length::Plain | Length::Small => Ok(()),
+            };
         };
         open.writer.write(&batch).map_err(|error| encoding_failed(error, &open.location))?;
         if is_full(open, &self.target.properties)? {
@@ -111,8 +120,19 @@ impl<'a> DataFileWriter<'a> {
         Ok(())
     }
 
+    /// Opens a file for the rows that were kept, if there are any.
+    fn begin(&mut self, length: Length) -> Result<()> {
+        let Some(sample) = self.beginning.sample() else { return Ok(()) };
+        self.open = Some(begin(self.target, self.partition, sample, length)?);
+        self.beginning.take().into_iter().try_for_each(|batch| self.append(batch))
+    }
+
     /// Closes the last file and gives the descriptions of all.
     pub(crate) fn finish(mut self) -> Result<Vec<DataFile>> {
+        // A file may be full before the last of the rows that were kept.
+        while self.beginning.sample().is_some() {
+            self.begin(self.beginning.length(&self.target.properties))?;
+        }
         self.roll()?;
         Ok(std::mem::take(&mut self.done))
     }
@@ -218,15 +238,15 @@ pub(super) fn new_location(target: &Target, value: &Struct) -> Result<String> {
     ))
 }
 
-fn begin(target: &Target, value: &Struct, first: &RecordBatch) -> Result<Open> {
+fn begin(target: &Target, value: &Struct, first: &RecordBatch, length: Length) -> Result<Open> {
     let location = new_location(target, value)?;
-    let properties = encoding::properties(&target.arrow_schema, &target.properties, first)?;
+    let properties = encoding::properties(&target.arrow_schema, &target.properties, first, length)?;
     let file = storage::create(&location)?;
     let schema = Arc::clone(&target.arrow_schema);
     // Each reader parses what is in the file besides rows; Iceberg's schema says as much.
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
-        .with_skip_arrow_metadata(encoding::is_small(&target.properties, first));
+        .with_skip_arrow_metadata(length < Length::Any);
     match ArrowWriter::try_new_with_options(file, schema, options) {
         Ok(writer) => Ok(Open { location, writer }),
         Err(error) => {

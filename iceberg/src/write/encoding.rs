@@ -1,6 +1,6 @@
 //! How each column of a data file is encoded.
 //!
-//! zstd level 1 from the table's properties; a dictionary only for columns whose sample repeats
+//! zstd level 1 from the table's properties, but for files that are hardly worth it; a dictionary only for columns whose sample repeats
 //! itself, since on the others it costs time and makes files larger; differences only where the table
 //! allows them and they are smaller; page statistics where they can prune; bloom filters where the
 //! table asks for them. Pages and encodings are those of Parquet's first version, as Iceberg's reader
@@ -18,6 +18,7 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::ColumnPath;
 
+use super::beginning::Length;
 use super::delta;
 use crate::table::{MetricsMode, WriteProperties};
 use crate::{Error, ErrorKind, Result};
@@ -34,9 +35,8 @@ const DISTINCT_PERCENT: usize = 50;
 /// Of the widest rows, so many are encoded before the size of a page is looked at.
 const FEWEST_AT_ONCE: usize = 16;
 
-/// A file that begins with so few rows has a page a column, or little more: then statistics and offsets
-/// of pages say what those of row groups say, and each reader parses them for nothing.
-const PAGELESS_ROWS: usize = 4 << 10;
+/// Rows of so many bytes are wide.
+const WIDE_ROW_BYTES: usize = 2 << 10;
 
 /// What Parquet calls the repeated group within a list.
 const LIST_GROUP: &str = "list";
@@ -44,23 +44,30 @@ const LIST_GROUP: &str = "list";
 /// Row groups are never longer than this, however small their rows.
 const ROW_GROUP_ROWS: usize = 1 << 20;
 
-/// The Parquet settings for a file that begins with `first`.
+/// The Parquet settings for a file of such a length, to judge by rows with which it begins.
 ///
 /// # Errors
 /// `InvalidInput` for a zstd level that does not exist; `Internal` if a column cannot be sampled.
-pub fn properties(
+pub(super) fn properties(
     schema: &SchemaRef,
     table: &WriteProperties,
     first: &RecordBatch,
+    length: Length,
 ) -> Result<WriterProperties> {
     let compression = match table.zstd_level {
         None => Compression::UNCOMPRESSED,
+        Some(_) if length == Length::Plain => Compression::UNCOMPRESSED,
         Some(level) => Compression::ZSTD(ZstdLevel::try_new(level).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("there is no zstd level {level}"))
                 .with_source(error)
         })?),
     };
-    let has_pages = !is_small(table, first);
+    let has_pages = length == Length::Any;
+    let row_bytes = bytes(first) / first.num_rows().max(1);
+    let group_bytes = match row_bytes < WIDE_ROW_BYTES {
+        true => table.row_group_bytes,
+        false => table.row_group_bytes.min(table.wide_group_bytes),
+    };
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("{CREATED_BY}{}", env!("CARGO_PKG_VERSION")))
@@ -68,14 +75,13 @@ pub fn properties(
         .set_data_page_size_limit(table.page_bytes)
         .set_write_batch_size(rows_at_once(table.page_bytes, first))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(table.row_group_bytes))
+        .set_max_row_group_bytes(Some(group_bytes))
         .set_offset_index_disabled(!has_pages)
         .set_statistics_enabled(match has_pages {
             true => EnabledStatistics::Page,
             false => EnabledStatistics::Chunk,
         });
-    let row_bytes = bytes(first) / first.num_rows().max(1);
-    let group_rows = (table.row_group_bytes / row_bytes.max(1)).clamp(SAMPLE_ROWS, ROW_GROUP_ROWS);
+    let group_rows = (group_bytes / row_bytes.max(1)).clamp(SAMPLE_ROWS, ROW_GROUP_ROWS);
     let columns = schema.fields().iter().zip(first.columns());
     let columns: Vec<Leaf> = columns.flat_map(|(field, values)| leaves(field, values)).collect();
     let whole_bounds = columns.iter().any(|leaf| table.metrics(&leaf.name) == MetricsMode::Full);
@@ -111,12 +117,6 @@ pub fn properties(
     Ok(properties.build())
 }
 
-/// Whether a file that begins with `first` has few rows, and is likely to stay so.
-pub(super) fn is_small(table: &WriteProperties, first: &RecordBatch) -> bool {
-    // Of wide rows there are never many in a batch.
-    first.num_rows() <= PAGELESS_ROWS && bytes(first) <= table.page_bytes
-}
-
 /// How many rows are encoded before the size of a page is looked at. Parquet's own number makes pages
 /// of 10 MiB of rows of 10 KiB.
 fn rows_at_once(page_bytes: usize, first: &RecordBatch) -> usize {
@@ -125,7 +125,7 @@ fn rows_at_once(page_bytes: usize, first: &RecordBatch) -> usize {
 }
 
 /// What rows take in memory, those beside them in the same buffers not counted.
-fn bytes(rows: &RecordBatch) -> usize {
+pub(super) fn bytes(rows: &RecordBatch) -> usize {
     let sizes = rows.columns().iter().map(|values| values.to_data().get_slice_memory_size());
     sizes.filter_map(std::result::Result::ok).sum()
 }
@@ -242,17 +242,20 @@ mod tests {
             Arc::new(ListArray::new(element, offsets, Arc::new(part.clone()), None));
         let part: ArrayRef = Arc::new(part.slice(0, 1));
         let batch = RecordBatch::try_from_iter([("s", part), ("l", list)]).unwrap();
-        let mut table = WriteProperties::read(&HashMap::from([(
+        let table = WriteProperties::read(&HashMap::from([(
             crate::table::properties::metrics_key("s.code"),
             "full".to_string(),
         )]))
         .unwrap();
-        let written = properties(&batch.schema(), &table, &batch).unwrap();
-        assert!(written.offset_index_disabled(), "of so few rows there is a page a column");
-        table.page_bytes = 1_000;
-        let written = properties(&batch.schema(), &table, &batch).unwrap();
-        assert!(!written.offset_index_disabled(), "there are several");
         let path = |path: &str| ColumnPath::new(path.split('.').map(str::to_string).collect());
+        for (length, zstd) in [(Length::Plain, false), (Length::Small, true)] {
+            let written = properties(&batch.schema(), &table, &batch, length).unwrap();
+            assert!(written.offset_index_disabled(), "of so few rows there is a page a column");
+            let compression = written.compression(&path("s.code"));
+            assert_eq!(compression != Compression::UNCOMPRESSED, zstd);
+        }
+        let written = properties(&batch.schema(), &table, &batch, Length::Any).unwrap();
+        assert!(!written.offset_index_disabled(), "there are several");
         assert!(written.dictionary_enabled(&path("l.list.element.unit")));
         assert!(!written.dictionary_enabled(&path("l.list.element.code")));
         let pages = |name| written.statistics_enabled(&path(name)) == EnabledStatistics::Page;
@@ -274,6 +277,23 @@ mod tests {
     }
 
     #[test]
+    fn row_groups_of_wide_rows_are_smaller_unless_the_table_says_how_large() {
+        let group_bytes = |row_bytes: usize, said: &[(String, String)]| {
+            let text: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(row_bytes); 8]));
+            let batch = RecordBatch::try_from_iter([("c", text)]).unwrap();
+            let table = WriteProperties::read(&said.iter().cloned().collect()).unwrap();
+            let written = properties(&batch.schema(), &table, &batch, Length::Any).unwrap();
+            written.max_row_group_bytes().unwrap()
+        };
+        assert_eq!([200, 10_000].map(|wide| group_bytes(wide, &[])), [128 << 20, 32 << 20]);
+        let said = ("write.parquet.row-group-size-bytes".to_string(), "67108864".to_string());
+        assert_eq!(
+            [200, 10_000].map(|wide| group_bytes(wide, std::slice::from_ref(&said))),
+            [64 << 20; 2]
+        );
+    }
+
+    #[test]
     fn differences_are_written_where_the_table_allows_them() {
         let id: ArrayRef = Arc::new(Int64Array::from_iter_values((0..5_000).map(|n| n * n / 7)));
         let unit: ArrayRef = Arc::new(Int64Array::from_iter_values((0..5_000).map(|n| n % 3)));
@@ -282,7 +302,7 @@ mod tests {
             let allowed = (crate::table::properties::DELTA_ENCODING.to_string(), allowed.into());
             let table = WriteProperties::read(&HashMap::from([allowed])).unwrap();
             let path = ColumnPath::new(vec![name.to_string()]);
-            properties(&batch.schema(), &table, &batch).unwrap().encoding(&path)
+            properties(&batch.schema(), &table, &batch, Length::Any).unwrap().encoding(&path)
         };
         assert_eq!(encoding("true", "id"), Some(Encoding::DELTA_BINARY_PACKED));
         assert_eq!(encoding("false", "id"), None);
@@ -301,7 +321,7 @@ mod tests {
             (crate::table::properties::metrics_key("unit"), "counts".to_string()),
         ]))
         .unwrap();
-        let written = properties(&batch.schema(), &table, &batch).unwrap();
+        let written = properties(&batch.schema(), &table, &batch, Length::Any).unwrap();
         let path = |name: &str| ColumnPath::new(vec![name.to_string()]);
         assert!(!written.dictionary_enabled(&path("id")));
         assert!(written.dictionary_enabled(&path("unit")));

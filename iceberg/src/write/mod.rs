@@ -5,6 +5,7 @@
 //!         ─▶ chunk       rows kept as they came, up to the memory budget
 //!         ─▶ spill       over the budget: sorted runs, one file per chunk
 //!         ─▶ runs        the sorted runs of a partition, merged
+//!         ─▶ beginning   the first rows of a file, until it is known whether they are all
 //!         ─▶ data_file   Parquet, rolled at the target size, described by `bounds`
 //! ```
 //!
@@ -13,11 +14,12 @@
 //!
 //! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet.
 
+mod beginning;
 pub mod bounds;
 mod chunk;
 mod data_file;
 mod delta;
-pub mod encoding;
+mod encoding;
 mod expansion;
 pub mod partition;
 mod position_deletes;
