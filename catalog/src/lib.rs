@@ -10,6 +10,7 @@
 //! | [`ident`] | names of namespaces and tables, and their rules |
 //! | [`mod@pointer`] | the [`Catalog`] trait, a table's [`Pointer`], the [`Swap`] outcomes |
 //! | [`mod@open`] | a catalog from one URL |
+//! | [`glue`] | what Glue's Data Catalog says of an Iceberg table |
 //! | [`sqlite`] | the embedded default, in the layout of PyIceberg's `SqlCatalog` |
 //! | [`faulty`] | a catalog that loses replies, goes stale or stalls, for tests |
 
@@ -17,6 +18,7 @@
 mod contract;
 pub mod error;
 pub mod faulty;
+pub mod glue;
 pub mod ident;
 mod missing;
 pub mod open;

@@ -258,7 +258,7 @@ impl Catalog for SqliteCatalog {
     }
 }
 
-fn pointer(live: &Live, table: &TableName) -> Result<Pointer> {
+pub(super) fn pointer(live: &Live, table: &TableName) -> Result<Pointer> {
     let sql = format!(
         "SELECT metadata_location, previous_metadata_location FROM iceberg_tables
          WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3{}",

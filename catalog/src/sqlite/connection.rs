@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 
 use super::failure::{failure, write_failure};
 use super::schema::{self, Layout};
@@ -101,6 +101,20 @@ impl Live {
         let mut statement =
             self.connection.prepare_cached(sql).map_err(|e| failure(e, doing, &self.path))?;
         statement.execute(values).map_err(|e| write_failure(e, doing, &self.path))
+    }
+
+    /// Runs several statements in one transaction, which holds the file for writing from its start.
+    /// If `work` fails nothing has changed.
+    pub(super) fn transaction<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|e| failure(e, doing, &self.path))?;
+        let done = work(&transaction).map_err(|e| failure(e, doing, &self.path))?;
+        transaction.commit().map_err(|e| write_failure(e, doing, &self.path))?;
+        Ok(done)
     }
 
     /// The rows of a query, each read by `read`.
