@@ -2,7 +2,7 @@
 //!
 //! The Parquet reader's own way with deleted rows is to skip them: it reads each column run by run, and
 //! by whole pages where a run of deleted rows is long. Where the runs between deleted rows are short, it
-//! is cheaper to read them all and to leave the deleted ones out of each batch (`benches/README.md`).
+//! is cheaper to read them all and to leave the deleted ones out of each batch (ADR 0009).
 //! A small file is read in one piece, and no filter is tested against its statistics, which say little
 //! that its bounds in the manifest did not.
 

@@ -169,3 +169,29 @@ async fn b1_wide_bounds_prune_but_are_never_an_answer() {
     assert_eq!(one(&context, "SELECT count(id) FROM t WHERE id < 2").await, [0]);
     assert_eq!(pruning(&context, "SELECT id FROM t WHERE id > 9").await.by_bounds, 1);
 }
+
+#[tokio::test]
+async fn b1_scattered_deletes_stay_gone_however_the_rows_are_asked_for() {
+    let mut fixture = Fixture::new(schema(&[("id", PrimitiveType::Long)]), &[]);
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5_000));
+    let pages =
+        properties().set_max_row_group_row_count(Some(500)).set_data_page_row_count_limit(50);
+    let file = fixture.write(vec![ids], vec![], pages);
+    let gone: Vec<i64> = (0..5_000).filter(|row| row % 37 == 5).collect();
+    let deletes = fixture.delete(&[(&file, &gone)]);
+    fixture.append(vec![file], vec![deletes]).await;
+    let left = |from: i64, to: i64| (from..to).filter(|row| row % 37 != 5).count() as i64;
+    for (partitions, late) in [(1, false), (1, true), (3, false)] {
+        let context = session(&fixture, partitions, late);
+        let sum = |of: i64| (0..of).filter(|row| row % 37 != 5).sum::<i64>();
+        assert_eq!(one(&context, "SELECT sum(id) FROM t").await, [sum(5_000)]);
+        // Row groups and pages in the middle are left out.
+        let ends = "SELECT count(id) FROM t WHERE id < 120 OR id >= 4870";
+        assert_eq!(one(&context, ends).await, [left(0, 120) + left(4_870, 5_000)]);
+        // No column is read.
+        let none = "SELECT sum(x) FROM (SELECT CAST(1 AS BIGINT) AS x FROM t) u";
+        assert_eq!(one(&context, none).await, [left(0, 5_000)]);
+        let limited = "SELECT count(id) FROM (SELECT id FROM t LIMIT 4000) u";
+        assert_eq!(one(&context, limited).await, [4_000]);
+    }
+}
