@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `model.rs` | the shapes of the API that a table needs: [`TableInput`] and what is in it |
 //! | `columns.rs` | a table's columns, for people and for engines that do not read Iceberg |
+//! | [`actions`] | the Data Catalog as it answers clients |
 //! | `input.rs` | an Iceberg table as a [`TableInput`]; whose parameters stay |
 //!
 //! Glue's columns never say what is in a table: engines read the metadata file that the parameter
@@ -12,6 +13,7 @@
 //! Sources: <https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html>;
 //! `GlueTableOperations` and `IcebergToGlueConverter` of Apache Iceberg 1.10.
 
+pub mod actions;
 mod columns;
 mod input;
 mod model;

@@ -18,7 +18,7 @@ use crate::{Catalog, Error, ErrorKind, Pointer, Result, Swap, TableName};
 
 /// True in SQL if the namespace `?2` of the catalog `?1` is there: as in PyIceberg, by a property
 /// of its own or by a table.
-const NAMESPACE_EXISTS: &str = "(EXISTS (SELECT 1 FROM iceberg_namespace_properties
+pub(super) const NAMESPACE_EXISTS: &str = "(EXISTS (SELECT 1 FROM iceberg_namespace_properties
     WHERE catalog_name = ?1 AND namespace = ?2)
   OR EXISTS (SELECT 1 FROM iceberg_tables WHERE catalog_name = ?1 AND table_namespace = ?2))";
 
@@ -290,7 +290,7 @@ fn missing(live: &Live, table: &TableName) -> Result<Error> {
 }
 
 /// Names the table in the error for a row that is there already.
-fn taken(error: Error, table: &TableName) -> Error {
+pub(super) fn taken(error: Error, table: &TableName) -> Error {
     if error.kind() == ErrorKind::AlreadyExists { already_exists(table) } else { error }
 }
 
@@ -301,7 +301,7 @@ fn already_exists(table: &TableName) -> Error {
     )
 }
 
-fn namespace_exists(live: &Live, namespace: &str) -> Result<bool> {
+pub(super) fn namespace_exists(live: &Live, namespace: &str) -> Result<bool> {
     let sql = format!("SELECT {NAMESPACE_EXISTS}");
     let values = params![CATALOG_NAME, namespace];
     let found = live.read("look for the namespace", &sql, values, |row| row.get(0))?;
@@ -309,7 +309,7 @@ fn namespace_exists(live: &Live, namespace: &str) -> Result<bool> {
 }
 
 /// The namespaces under whatever names, sorted.
-fn all_namespaces(live: &Live) -> Result<Vec<String>> {
+pub(super) fn all_namespaces(live: &Live) -> Result<Vec<String>> {
     let sql = "SELECT namespace FROM iceberg_namespace_properties WHERE catalog_name = ?1
          UNION SELECT table_namespace FROM iceberg_tables WHERE catalog_name = ?1 ORDER BY 1";
     live.read("list the namespaces", sql, params![CATALOG_NAME], |row| row.get(0))

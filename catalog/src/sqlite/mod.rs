@@ -10,7 +10,7 @@
 //! | `catalog.rs` | [`SqliteCatalog`] and its statements: each change is one of them |
 //! | `connection.rs` | the connection, its settings, and whether its file is still the same |
 //! | `schema.rs` | the two tables |
-//! | `glue.rs` | what the Glue API needs beside the pointer: version numbers and earlier versions |
+//! | `glue.rs`, `glue/` | what the Glue API needs beside the pointer: version numbers, earlier versions, tags |
 //! | `failure.rs` | what an error of SQLite means, and whether it leaves a change open |
 //!
 //! A change is one statement in a transaction of its own, so that an error before its end means
