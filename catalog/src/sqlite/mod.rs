@@ -7,19 +7,21 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `catalog.rs` | [`SqliteCatalog`] and its statements: each change is one of them |
+//! | `catalog.rs` | [`SqliteCatalog`] and its statements |
 //! | `connection.rs` | the connection, its settings, and whether its file is still the same |
 //! | `schema.rs` | the two tables |
+//! | `namespaces.rs` | the properties of namespaces |
 //! | `glue.rs`, `glue/` | what the Glue API needs beside the pointer: version numbers, earlier versions, tags |
 //! | `failure.rs` | what an error of SQLite means, and whether it leaves a change open |
 //!
-//! A change is one statement in a transaction of its own, so that an error before its end means
-//! that nothing happened. The file is in WAL mode: readers never wait for a writer.
+//! A change is one transaction, mostly of one statement, so that an error before its end means that
+//! nothing happened. The file is in WAL mode: readers never wait for a writer.
 
 mod catalog;
 mod connection;
 mod failure;
 mod glue;
+mod namespaces;
 mod schema;
 
 #[cfg(test)]
@@ -27,3 +29,4 @@ pub(crate) mod tests;
 
 pub use catalog::SqliteCatalog;
 pub use glue::{GlueEntry, GlueUpdate};
+pub use namespaces::PropertyChanges;
