@@ -2,12 +2,14 @@
 
 mod maintain;
 pub(crate) mod refs;
+mod serve;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use maintain::{Maintain, Target};
+pub(crate) use serve::Serve;
 
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
@@ -192,6 +194,9 @@ pub(crate) enum Command {
         #[arg(long)]
         rows: bool,
     },
+    /// Answer Glue, EMR Serverless and Iceberg REST clients over HTTP
+    #[command(after_help = serve::HELP)]
+    Serve(Serve),
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,

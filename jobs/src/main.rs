@@ -1,6 +1,7 @@
 //! `northstar`: loads extracts into Iceberg tables and reads them as they are and as they were.
 
 mod allocator;
+mod api;
 mod cli;
 mod command;
 mod exit;

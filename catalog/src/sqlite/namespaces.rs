@@ -281,12 +281,8 @@ mod tests {
         );
         assert_eq!(catalog.namespace_properties("c").await.unwrap(), BTreeMap::new());
         for namespace in ["b", "c"] {
-            let done = catalog.set_namespace_properties(
-                namespace,
-                &keys(&["owner"]),
-                &properties(&[("comment", "x")]),
-            );
-            done.await.unwrap();
+            let (gone, set) = (keys(&["owner"]), properties(&[("comment", "x")]));
+            catalog.set_namespace_properties(namespace, &gone, &set).await.unwrap();
             catalog
                 .set_namespace_properties(namespace, &keys(&["comment"]), &BTreeMap::new())
                 .await

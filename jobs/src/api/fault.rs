@@ -1,6 +1,7 @@
 //! What a service answers when it cannot do what it was asked: an error that its model names.
 
 use axum::http::StatusCode;
+use northstar_catalog::glue::actions::read_input;
 use northstar_iceberg::{Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,26 +51,7 @@ impl Fault {
 /// # Errors
 /// A [`Fault`] named `code` that says which member does not fit; never the value itself.
 pub(crate) fn input<T: DeserializeOwned>(value: Value, code: &'static str) -> Result<T, Fault> {
-    T::deserialize(value).map_err(|error| Fault::refused(code, unvalued(&error.to_string())))
-}
-
-/// The text of a JSON error without the values that it quotes: they may be of patients.
-fn unvalued(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => {
-                if !quoted {
-                    shown.push('…');
-                }
-                quoted = !quoted;
-            }
-            _ if quoted => {}
-            _ => shown.push(c),
-        }
-    }
-    shown
+    read_input(value).map_err(|error| Fault::refused(code, error.message()))
 }
 
 #[cfg(test)]

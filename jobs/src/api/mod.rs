@@ -2,6 +2,24 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `fault.rs` | errors as the services' models name them |
+//! | `server.rs` | what the server is made of, where it listens, how it ends |
+//! | `router.rs` | a request from its first byte to its line in the log |
+//! | `service.rs` | which service a request is for |
+//! | `auth/` | who calls |
+//! | `glue.rs` | requests to Glue; what its Data Catalog does is in the `catalog` crate |
+//! | `tokens.rs` | tokens for clients that do not sign |
+//! | `answer.rs`, `fault.rs` | answers and errors in the form of each protocol |
+//! | `request_log.rs`, `metrics.rs` | who asked for what, how often, and how long it took |
 
+pub(crate) mod answer;
+pub(crate) mod auth;
 pub(crate) mod fault;
+pub(crate) mod glue;
+pub(crate) mod metrics;
+pub(crate) mod request_log;
+mod router;
+pub(crate) mod server;
+pub(crate) mod service;
+mod tokens;
+
+pub(crate) use server::Api;

@@ -13,6 +13,7 @@ mod maintain;
 mod merge;
 mod reference;
 mod rollback;
+mod serve;
 mod shell;
 mod snapshots;
 mod sql;
@@ -65,6 +66,7 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
             let request = diff::Request { table, from, to, key, rows: *rows };
             diff::run(global, &request, printer).await
         }
+        Command::Serve(serve) => serve::run(global, serve, printer).await,
         Command::Tables => tables::run(global, printer).await,
     }
 }

@@ -131,7 +131,10 @@ mod tests {
         let error = read::<OfCatalog>(json!({"CatalogId": {"Jane": "Doe"}})).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(!error.to_string().contains("Jane"), "{error}");
-        assert_eq!(unvalued(r#"invalid type: string "Jane", expected u32"#).matches('"').count(), 0);
+        assert_eq!(
+            unvalued(r#"invalid type: string "Jane", expected u32"#).matches('"').count(),
+            0
+        );
     }
 
     #[test]

@@ -130,10 +130,12 @@ impl GlueService {
                 partitions::list(self, input, "PartitionIndexDescriptorList").await
             }
             "GetUserDefinedFunctions" => Ok(json!({ "UserDefinedFunctions": [] })),
-            "BatchCreatePartition" | "BatchDeletePartition" | "BatchUpdatePartition"
-            | "CreatePartition" | "DeletePartition" | "UpdatePartition" => {
-                partitions::change(self, input).await
-            }
+            "BatchCreatePartition"
+            | "BatchDeletePartition"
+            | "BatchUpdatePartition"
+            | "CreatePartition"
+            | "DeletePartition"
+            | "UpdatePartition" => partitions::change(self, input).await,
             _ => Err(Error::new(ErrorKind::Unsupported, "this action is not served here")),
         }
     }

@@ -39,7 +39,8 @@ impl Shown {
     ) -> Result<Value> {
         let input = self.input(name, entry).await;
         let mut shown = object(serde_json::to_value(&input))?;
-        let seconds = |ms: i64| json!(std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64());
+        let seconds =
+            |ms: i64| json!(std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64());
         shown.insert("DatabaseName".into(), name.namespace().into());
         shown.insert("CreateTime".into(), seconds(entry.created_ms));
         shown.insert("UpdateTime".into(), seconds(entry.updated_ms));

@@ -119,10 +119,11 @@ fn attributes(table: Value, only: &[String]) -> Value {
 
 /// A pattern for whole names. It is matched in time linear in the name, whatever it is.
 fn pattern(expression: &str) -> Result<regex::Regex> {
-    let built = regex::RegexBuilder::new(&format!("^(?:{expression})$"))
-        .case_insensitive(true)
-        .size_limit(1 << 20)
-        .build();
+    let built = |text: &str| {
+        regex::RegexBuilder::new(text).case_insensitive(true).size_limit(1 << 20).build()
+    };
+    // By itself first: what is put around it must not make two halves whole.
+    let built = built(expression).and_then(|_| built(&format!("^(?:{expression})$")));
     built.map_err(|_| {
         let text = "`Expression` is not a regular expression, or too large a one";
         Error::new(ErrorKind::InvalidInput, text)

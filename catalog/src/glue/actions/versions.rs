@@ -40,7 +40,9 @@ async fn all(service: &GlueService, name: &TableName) -> Result<Vec<GlueEntry>> 
     let earlier = service.catalog.glue_versions(name).await?;
     let mut all = vec![current];
     // One that was archived between the two readings is not told twice.
-    all.extend(earlier.into_iter().filter(|entry| entry.version != all[0].version).collect::<Vec<_>>());
+    all.extend(
+        earlier.into_iter().filter(|entry| entry.version != all[0].version).collect::<Vec<_>>(),
+    );
     Ok(all)
 }
 

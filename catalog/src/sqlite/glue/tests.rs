@@ -77,10 +77,7 @@ async fn w2_a_client_that_read_an_older_state_changes_nothing() {
     assert_eq!(fresh.unwrap(), GlueUpdate::Updated(2));
     let archived = catalog.glue_versions(&lab).await.unwrap();
     assert_eq!(archived.len(), 1);
-    assert_eq!(
-        (archived[0].version, archived[0].pointer.metadata_location.as_str()),
-        (1, "m1")
-    );
+    assert_eq!((archived[0].version, archived[0].pointer.metadata_location.as_str()), (1, "m1"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -95,8 +92,7 @@ async fn w2_of_racing_clients_and_commits_exactly_one_wins() {
             let (catalog, other) = (Arc::clone(&catalog), Arc::clone(&other));
             let (lab, entry) = (lab.clone(), entry.clone());
             writers.spawn(async move {
-                let (now, next) =
-                    (entry.pointer.metadata_location, format!("m{round}-{writer}"));
+                let (now, next) = (entry.pointer.metadata_location, format!("m{round}-{writer}"));
                 let won = if writer % 2 == 0 {
                     let input = input(&next, Some(&now));
                     let expected = Some(entry.version);

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 
+use super::bearer;
 use super::keys::Keys;
 use super::signature::missing;
 use super::verify::verify;
-use super::bearer;
 use crate::api::fault::Fault;
 
 /// What is asked for, as it came.
@@ -65,7 +65,12 @@ impl Policy {
     ///
     /// # Errors
     /// `MissingAuthenticationTokenException` if the secret is not the key's.
-    pub(crate) fn token(&self, id: &str, secret: &str, now_ms: i64) -> Result<(String, i64), Fault> {
+    pub(crate) fn token(
+        &self,
+        id: &str,
+        secret: &str,
+        now_ms: i64,
+    ) -> Result<(String, i64), Fault> {
         let token = match self {
             Self::Anonymous => Some("anonymous".to_string()),
             Self::Keys { keys, .. } => bearer::give(keys, id, secret, now_ms),

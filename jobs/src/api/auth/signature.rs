@@ -45,9 +45,7 @@ impl Signature {
         let part = |name: &str| part(rest, name);
         let scope: Vec<&str> = part("Credential")?.split('/').collect();
         let [key_id, day, region, service, "aws4_request"] = scope[..] else {
-            return Err(incomplete(
-                "Credential is not KEY/DATE/REGION/SERVICE/aws4_request",
-            ));
+            return Err(incomplete("Credential is not KEY/DATE/REGION/SERVICE/aws4_request"));
         };
         let names: Vec<String> =
             part("SignedHeaders")?.split(';').map(str::to_ascii_lowercase).collect();

@@ -58,7 +58,9 @@ pub(super) fn verify<'k>(
 fn check_scope(signature: &Signature, services: &[&str], region: &str) -> Result<(), Fault> {
     if !services.contains(&signature.service.as_str()) {
         let services = services.join("' or '");
-        return Err(invalid(format!("Credential should be scoped to correct service: '{services}'.")));
+        return Err(invalid(format!(
+            "Credential should be scoped to correct service: '{services}'."
+        )));
     }
     if signature.region != region {
         return Err(invalid(format!(
@@ -101,7 +103,9 @@ fn check_headers(signature: &Signature, asked: &Asked<'_>) -> Result<(), Fault> 
     let must = |name: &str| name == "host" || name.starts_with("x-amz-");
     let names = asked.headers.keys().map(|name| name.as_str());
     if let Some(name) = names.filter(|name| must(name)).find(|name| !is_signed(name)) {
-        return Err(invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
+        return Err(invalid(format!(
+            "'{name}' must be a 'SignedHeader' in the AWS Authorization."
+        )));
     }
     let absent = |name: &&String| !asked.headers.contains_key(name.as_str());
     if !is_signed("host") || signature.headers.iter().any(|name| absent(&name)) {
@@ -120,7 +124,7 @@ fn check_headers(signature: &Signature, asked: &Asked<'_>) -> Result<(), Fault> 
 /// The signature that the holder of the key makes of the same request.
 fn signed(asked: &Asked<'_>, signature: &Signature, key: &Key) -> Result<String, Fault> {
     let unsigned = |what: &str| invalid(format!("The request cannot be signed: {what}."));
-    let identity = Credentials::from_keys(&key.id, key.secret(), None).into();
+    let identity = Credentials::new(&key.id, key.secret(), None, None, "keys").into();
     let mut settings = SigningSettings::default();
     // Only what the client signed is given to the signer.
     settings.excluded_headers = None;
@@ -155,9 +159,9 @@ fn texts<'h>(names: &'h [String], headers: &HeaderMap) -> Result<Vec<(&'h str, S
     for name in names {
         let mut values = Vec::new();
         for value in headers.get_all(name.as_str()) {
-            let text = value
-                .to_str()
-                .map_err(|_| invalid(format!("'{name}' is no plain text, and cannot be signed.")))?;
+            let text = value.to_str().map_err(|_| {
+                invalid(format!("'{name}' is no plain text, and cannot be signed."))
+            })?;
             values.push(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
         }
         texts.push((name.as_str(), values.join(",")));

@@ -1,0 +1,71 @@
+//! `northstar serve`: the server, until it is told to end.
+
+use std::sync::Arc;
+
+use northstar_catalog::OpenMode;
+use northstar_catalog::sqlite::SqliteCatalog;
+use northstar_iceberg::observer::Silent;
+use northstar_iceberg::{Error, ErrorKind, Result};
+
+use crate::api::Api;
+use crate::api::auth::{Keys, Policy};
+use crate::api::request_log::RequestLog;
+use crate::api::server::{Identity, bind, serve, tls};
+use crate::cli::{Global, Serve};
+use crate::exit::Done;
+use crate::printer::Printer;
+use crate::warehouse::Warehouse;
+
+pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Result<Done> {
+    let policy = policy(asked)?;
+    let tls = match (&asked.tls_certificate, &asked.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls(certificate, key)?),
+        _ => None,
+    };
+    if tls.is_none() && !asked.listen.ip().is_loopback() {
+        let text = "without TLS the server listens on loopback only; give --tls-certificate and \
+                    --tls-key, or listen on 127.0.0.1";
+        return Err(Error::new(ErrorKind::InvalidInput, text));
+    }
+    let warehouse = Warehouse::create(global, Arc::new(Silent)).await?;
+    let path = warehouse.folder.join("catalog.db");
+    let catalog = Arc::new(SqliteCatalog::open(&path, OpenMode::Existing).await?);
+    let mut lake = warehouse.lake.clone();
+    lake.catalog = Arc::clone(&catalog) as _;
+    let log = RequestLog::new(warehouse.folder.join("requests.jsonl"));
+    let identity = Identity { account: asked.account.clone(), region: asked.region.clone() };
+    let api = Arc::new(Api::new(lake, &catalog, &identity, policy, log).await?);
+    let listener = bind(asked.listen)?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::io(error, "find the address", asked.listen))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    printer.say(format!("listening on {scheme}://{address}"));
+    serve(api, listener, tls, told_to_end()?).await?;
+    Ok(Done::Well)
+}
+
+fn policy(asked: &Serve) -> Result<Policy> {
+    match &asked.keys {
+        Some(file) => Ok(Policy::Keys { keys: Keys::read(file)?, region: asked.region.clone() }),
+        None if asked.listen.ip().is_loopback() => Ok(Policy::Anonymous),
+        None => {
+            let text = "--anonymous is for loopback only; give --keys FILE, or listen on 127.0.0.1";
+            Err(Error::new(ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
+/// Done once the process is asked to end, by SIGTERM or from the keyboard.
+fn told_to_end() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Error::io(error, "wait for signals", "this process");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
