@@ -36,6 +36,7 @@ impl Fault {
             ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::Unsupported => {
                 ("InvalidInputException", StatusCode::BAD_REQUEST)
             }
+            ErrorKind::PermissionDenied => ("AccessDeniedException", StatusCode::BAD_REQUEST),
             ErrorKind::Conflict => ("ConcurrentModificationException", StatusCode::BAD_REQUEST),
             // Nothing was changed, and another try may do it.
             ErrorKind::Unavailable => ("OperationTimeoutException", StatusCode::BAD_REQUEST),

@@ -98,6 +98,9 @@ async fn handle(
     known: &mut Known,
 ) -> Result<Answer, Fault> {
     let path = parts.uri.path();
+    // Also of a request that nobody answers: a client that is still sending would not see why.
+    let body = read(body).await?;
+    known.request_bytes = body.len();
     let Some(service) = service.filter(|_| is_plain(path)) else {
         let text = "there is no such service or path here";
         return Err(Fault::new("UnknownOperationException", StatusCode::NOT_FOUND, text));
@@ -110,8 +113,6 @@ async fn handle(
         Service::Metrics => return Ok(Answer::text(METRICS, api.metrics.text())),
         _ => {}
     }
-    let body = read(body).await?;
-    known.request_bytes = body.len();
     if service == Service::Tokens {
         known.action = "CreateToken";
         return tokens::answer(api, &body);

@@ -104,7 +104,7 @@ struct OfCatalog {
 /// Refuses a request for the catalog of another account.
 ///
 /// # Errors
-/// `NotFound` for another account; `InvalidInput` if the request is no object.
+/// `PermissionDenied` for another account; `InvalidInput` if the request is no object.
 pub(super) fn check_catalog(input: &Value, account: &str) -> Result<()> {
     if !input.is_object() {
         return Err(Error::new(ErrorKind::InvalidInput, "a request is a JSON object"));
@@ -115,7 +115,7 @@ pub(super) fn check_catalog(input: &Value, account: &str) -> Result<()> {
         Some(id) if id == account => Ok(()),
         Some(_) => {
             let text = format!("this server has the catalog of account {account} alone");
-            Err(Error::new(ErrorKind::NotFound, text))
+            Err(Error::new(ErrorKind::PermissionDenied, text))
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
         assert!(check_catalog(&json!({}), "0").is_ok());
         assert!(check_catalog(&json!({"CatalogId": "0"}), "0").is_ok());
         let other = check_catalog(&json!({"CatalogId": "1"}), "0").unwrap_err();
-        assert_eq!(other.kind(), ErrorKind::NotFound);
+        assert_eq!(other.kind(), ErrorKind::PermissionDenied);
         assert!(check_catalog(&json!([]), "0").is_err());
     }
 }

@@ -92,8 +92,8 @@ impl GlueService {
     ///
     /// # Errors
     /// `InvalidInput` for a request that does not fit its model; `NotFound`, `AlreadyExists`;
-    /// `Conflict` for a table that was changed since the client read it; `Unsupported` for an action
-    /// that is not of [`ACTIONS`]; `CommitUnknown` if the change may have taken effect; `Unavailable`
+    /// `Conflict` for a table that was changed since the client read it; `PermissionDenied` for
+    /// the catalog of another account; `Unsupported` for an action that is not of [`ACTIONS`]; `CommitUnknown` if the change may have taken effect; `Unavailable`
     /// (retry) if the catalog is locked.
     pub async fn call(&self, action: &str, input: Value, now_ms: i64) -> Result<Value> {
         check_catalog(&input, &self.account)?;

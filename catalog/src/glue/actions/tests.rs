@@ -322,7 +322,7 @@ async fn what_is_no_iceberg_table_or_not_there_is_refused() {
         (
             "GetTable",
             json!({"DatabaseName": "b", "Name": "lab", "CatalogId": "9"}),
-            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
         ),
         ("GetPartition", json!({"DatabaseName": "b", "TableName": "lab"}), ErrorKind::NotFound),
         (
