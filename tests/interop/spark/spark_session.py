@@ -8,9 +8,22 @@ from pyspark.sql import SparkSession
 def start(warehouse, jars):
     """Spark on two cores of this machine, over `warehouse/catalog.db`; times are in UTC."""
     warehouse = pathlib.Path(warehouse).resolve()
+    return over(
+        jars,
+        {
+            "type": "jdbc",
+            "uri": f"jdbc:sqlite:{warehouse / 'catalog.db'}",
+            "jdbc.schema-version": "V1",
+            "warehouse": f"file://{warehouse / 'tables'}",
+        },
+    )
+
+
+def over(jars, settings):
+    """The same over a catalog with these settings."""
     paths = sorted(str(jar) for jar in pathlib.Path(jars).glob("*.jar"))
     catalog = "spark.sql.catalog.default"
-    session = (
+    builder = (
         SparkSession.builder.master("local[2]")
         .appName("northstar-interop")
         .config("spark.ui.enabled", "false")
@@ -25,15 +38,13 @@ def start(warehouse, jars):
             "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         )
         .config(catalog, "org.apache.iceberg.spark.SparkCatalog")
-        .config(f"{catalog}.type", "jdbc")
-        .config(f"{catalog}.uri", f"jdbc:sqlite:{warehouse / 'catalog.db'}")
-        .config(f"{catalog}.jdbc.schema-version", "V1")
-        .config(f"{catalog}.warehouse", f"file://{warehouse / 'tables'}")
         .config(f"{catalog}.cache-enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.timestampType", "TIMESTAMP_NTZ")
-        .getOrCreate()
     )
+    for key, value in settings.items():
+        builder = builder.config(f"{catalog}.{key}", value)
+    session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
