@@ -21,7 +21,11 @@ NORTHSTAR := $(TARGET_DIR)/release/northstar
 # The demo and the tests use one optimised profile, so dependencies are compiled once.
 CARGO_FLAGS := --release --locked
 
-.PHONY: help build which demo test test-rust test-interop soak bench bench-load bench-merge bench-scale bench-table check fmt clean
+# The tests of the server, with what they need.
+SERVE_TESTS = NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
+	NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(AWS_VENV)/bin/python tests/serve/run.py
+
+.PHONY: help build which demo test test-rust test-interop test-serve soak bench bench-load bench-merge bench-scale bench-table check fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,7 +40,7 @@ which: ## Print where the program is
 demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUSE=DIR)
 	$(NORTHSTAR) --warehouse $(WAREHOUSE) demo
 
-test: test-rust test-interop ## Run all tests; installs what they need into .venv
+test: test-rust test-interop test-serve ## Run all tests; installs what they need into .venv
 
 test-rust:
 	@echo "building and running the Rust tests"
@@ -47,6 +51,10 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "reading and changing the same tables with PyIceberg, DuckDB, ClickHouse, Sail and Spark"
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
 		NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(VENV)/bin/python tests/interop/run.py
+
+test-serve: $(AWS_READY) $(SPARK_READY) $(JARS_READY)
+	@echo "asking the server as AWS and Iceberg clients do: boto3, PyIceberg, Spark, DuckDB"
+	$(SERVE_TESTS)
 
 soak: ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
