@@ -14,12 +14,14 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from glue_catalog import table_input
 from model import check, service_model
 from server import Server
 
 # What the Data Catalog and Jobs of Glue serve is asked for more often than the rest of the model.
-NAMES = ["a", "b", "bronze", "lab", "visit", "UPPER", "no-dash", "", "x" * 300, "é", "a.b", "../x", "%2e", "\u0000", "job"]
-TEXTS = [*NAMES, "ICEBERG", "metadata_location", "0", "-1", "1", "{", "'", '"', "\U0001f600", "\ud83d", "y" * 5000, "(", ".*", "file:///x"]
+THERE = ["a", "b", "lab"]
+NAMES = [*THERE, *THERE, *THERE, "new", "visit", "UPPER", "no-dash", "", "x" * 300, "é", "a.b", "../x", "%2e", "\u0000", "job"]
+TEXTS = [*NAMES, *NAMES, "ICEBERG", "metadata_location", "0", "-1", "1", "{", "'", '"', "\U0001f600", "\ud83d", "y" * 5000, "(", ".*", "file:///x"]
 NUMBERS = [0, 1, -1, 2, 100, 101, 2**31 - 1, 2**31, -(2**63), 2**64, 1.5, 1e308]
 
 
@@ -149,6 +151,15 @@ def faults_of(operation, method, answer):
         return [f"{operation.name}: no JSON ({error}): {answer['body'][:200]}"]
 
 
+def prepare(server):
+    """What the names are of: databases with tables."""
+    glue = server.client("glue")
+    for database in THERE:
+        glue.create_database(DatabaseInput={"Name": database})
+        for table in THERE:
+            glue.create_table(DatabaseName=database, TableInput=table_input(table, "metadata_location"))
+
+
 def fuzz(server, requests, seed, served):
     maker = Maker(seed)
     glue, emr = service_model("glue"), service_model("emr-serverless")
@@ -194,6 +205,7 @@ def main():
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         with Server(asked.northstar, Path(folder), anonymous=True) as server:
+            prepare(server)
             counts = fuzz(server, asked.requests, asked.seed, served_actions())
             if "defect" in server.log():
                 sys.exit(f"the server's log tells of a defect: {server.log()[-2000:]}")

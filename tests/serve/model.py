@@ -89,7 +89,10 @@ def check(operation, response):
 
 def check_error(operation, response):
     headers = {name.lower(): value for name, value in response["headers"].items()}
-    body = json.loads(response["body"] or b"{}")
+    try:
+        body = json.loads(response["body"] or b"{}")
+    except ValueError:
+        return [f"{operation.name}: an error that is no JSON: {response['body'][:200]}"]
     code = headers.get("x-amzn-errortype") or body.get("__type") or ""
     code = code.split("#")[-1].split(":")[0]
     modelled = {shape.name for shape in operation.error_shapes} | COMMON
