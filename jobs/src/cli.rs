@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use maintain::{Maintain, Target};
 pub(crate) use serve::Serve;
 
+use crate::runs::inside::Opened;
+
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
   northstar load csv --from ./extract --into bronze
@@ -53,6 +55,12 @@ pub(crate) struct Global {
     /// Why; recorded likewise
     #[arg(long, global = true, default_value = DEFAULT_REASON)]
     pub(crate) reason: String,
+    /// The run of a job that this is, in commits
+    #[arg(long, global = true, env = "NORTHSTAR_RUN_ID", hide = true)]
+    pub(crate) run_id: Option<String>,
+    /// Tables that were opened, for the bookmark of a job
+    #[arg(skip)]
+    pub(crate) opened: Opened,
     /// More log lines (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -133,6 +141,15 @@ pub(crate) enum Command {
         /// Tell what a MERGE, UPDATE or DELETE would do, file by file, and do nothing
         #[arg(long)]
         explain: bool,
+    },
+    /// Run a file of SQL statements, one after the other, up to the first that fails
+    #[command(after_help = SCRIPT_HELP)]
+    Script {
+        /// The file
+        file: PathBuf,
+        /// JSON object of the values that `:name` and `${name}` stand for: texts and nulls
+        #[arg(long, value_name = "FILE")]
+        parameters: Option<PathBuf>,
     },
     /// Run SQL statements interactively
     #[command(after_help = SQL_HELP)]
@@ -219,6 +236,13 @@ const SQL_HELP: &str = "Examples:
   northstar sql - < merge.sql
   northstar sql --branch audit \"DELETE FROM silver.visit WHERE site = 'F9'\"
   northstar --output csv sql \"SELECT * FROM bronze.patient\" > patients.csv";
+
+const SCRIPT_HELP: &str =
+    "Each statement is a commit of its own. Of queries the rows are counted, not printed. A
+parameter is a text; for a number write CAST(:name AS BIGINT).
+
+Example:
+  northstar script nightly.sql --parameters parameters.json";
 
 const MERGE_HELP: &str = "The contract says the key. The batch is merged whole or, if a record is bad, refused whole. The
 same files again change nothing; files may come again in other groups.

@@ -7,6 +7,7 @@ mod command;
 mod exit;
 mod printer;
 mod progress;
+mod runs;
 mod warehouse;
 
 use std::process::ExitCode;
@@ -21,12 +22,18 @@ fn main() -> ExitCode {
     };
     progress::init_logging(cli.global.verbose);
     let printer = printer::Printer::new(cli.global.output);
+    if let Err(error) = runs::inside::begin() {
+        return exit::failed(&printer, &error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::internal(&printer, &error),
     };
     match runtime.block_on(command::run(&cli, &printer)) {
-        Ok(done) => done.into(),
+        Ok(done) => {
+            runtime.block_on(runs::inside::hand_over(&cli.global));
+            done.into()
+        }
         Err(error) => exit::failed(&printer, &error),
     }
 }

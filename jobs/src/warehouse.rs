@@ -28,6 +28,7 @@ pub(crate) struct Warehouse {
     pub(crate) folder: PathBuf,
     pub(crate) lake: Lake,
     pub(crate) access: Access,
+    run_id: Option<String>,
     memory_bytes: usize,
 }
 
@@ -68,18 +69,19 @@ impl Warehouse {
             warehouse: storage::location(&folder.join("tables")),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
-            access: Arc::new(JsonLinesSink::new(folder.join("access.jsonl"))),
+            access: Arc::new(global.opened.noting(JsonLinesSink::new(folder.join("access.jsonl")))),
             observer,
         };
         let access = Access::new(&global.actor, &global.reason)?;
-        Ok(Self { folder, lake, access, memory_bytes: global.memory })
+        let run_id = global.run_id.clone();
+        Ok(Self { folder, lake, access, run_id, memory_bytes: global.memory })
     }
 
     /// A run of a job, for commits.
     pub(crate) fn run(&self, job: &str) -> RunContext {
         RunContext {
             job: job.to_string(),
-            run_id: self.lake.ids.uuid().to_string(),
+            run_id: self.run_id.clone().unwrap_or_else(|| self.lake.ids.uuid().to_string()),
             actor: self.access.actor().to_string(),
             reason: self.access.purpose().to_string(),
         }

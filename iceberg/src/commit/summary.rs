@@ -29,7 +29,7 @@ pub const MAX_VALUE_BYTES: usize = 4_096;
 
 /// Whether later snapshots inherit what one says under a key: watermarks and sequences, which must
 /// outlive the snapshot that set them. What tells of one commit alone is not inherited.
-pub(crate) fn is_inherited(key: &str) -> bool {
+pub fn is_inherited(key: &str) -> bool {
     key.starts_with("northstar.")
         && ![COMMIT_ID, JOB, RUN_ID, ACTOR, REASON, VERSION].contains(&key)
         && !["-rows", "-files", ".files"].iter().any(|count| key.ends_with(count))

@@ -16,6 +16,7 @@
 //! | `relation` | a table, or what its metadata says: `"table$files"` |
 //! | `lookup` | which tables a statement reads, each asked for once |
 //! | `parse` | text to one statement; `dialect` is its grammar, `rewrite` and `replace_where` what the grammar lacks |
+//! | [`script`] | several statements, with parameters |
 //! | `define` | `CREATE`, `DROP` and `ALTER`, which have a grammar of their own |
 //! | `statement` | which statements a session that only reads takes |
 //! | `clause` | finds, evaluates and numbers version clauses; `moment` evaluates timestamps |
@@ -41,6 +42,7 @@ mod planner;
 mod relation;
 mod replace_where;
 mod rewrite;
+pub mod script;
 mod session;
 mod source;
 mod statement;

@@ -15,9 +15,9 @@ use super::answer::{Answer, Form};
 use super::auth::{Asked, Caller};
 use super::fault::Fault;
 use super::glue::GlueRequest;
-use super::request_log::Line;
+use super::request_log::{Line, name};
 use super::service::{Service, is_plain};
-use super::{Api, tokens};
+use super::{Api, emr_serverless, tokens};
 
 /// The longest body that is taken.
 const MOST_BYTES: usize = 32 << 20;
@@ -67,8 +67,8 @@ pub(crate) async fn answer(
         answer_bytes: answer.body.len(),
     };
     let answer = recorded(&api, service, &line, answer);
-    let (name, action) = (service.map_or("none", Service::name), known.action);
-    api.metrics.end(name, action, answer.status.as_u16(), &answer.error, duration_ms);
+    let (named, action) = (service.map_or("none", Service::name), known.action);
+    api.metrics.end(named, action, answer.status.as_u16(), &answer.error, duration_ms);
     answer.into_response(form, &request_id)
 }
 
@@ -126,6 +126,16 @@ async fn handle(
             known.resource = request.resource();
             let value = request.answer(api, &caller).await?;
             Ok(Answer::json(service.form(), StatusCode::OK, Some(&value)))
+        }
+        Service::EmrServerless => {
+            if let Some((operation, application)) = emr_serverless::asked(&parts.method, path) {
+                known.action = operation;
+                known.resource = name(&application).to_string();
+            }
+            let (method, query) = (&parts.method, parts.uri.query());
+            let called = emr_serverless::call(&api.runs, method, path, query, &body, &caller.actor);
+            let (status, value) = called.await?;
+            Ok(Answer::json(service.form(), status, Some(&value)))
         }
         _ => {
             let text = "this service is not here";

@@ -19,6 +19,7 @@ use super::auth::Policy;
 use super::metrics::Metrics;
 use super::request_log::RequestLog;
 use super::router;
+use crate::runs::Runs;
 
 /// How long requests that are under way may take once the server is told to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ pub(crate) struct Api {
     pub(crate) policy: Policy,
     pub(crate) lake: Lake,
     pub(crate) glue: GlueService,
+    pub(crate) runs: Arc<Runs>,
     pub(crate) log: RequestLog,
     pub(crate) metrics: Metrics,
 }
@@ -53,6 +55,7 @@ impl Api {
         lake: Lake,
         catalog: &Arc<SqliteCatalog>,
         identity: &Identity,
+        runs: Arc<Runs>,
         policy: Policy,
         log: RequestLog,
     ) -> Result<Self> {
@@ -65,7 +68,7 @@ impl Api {
         )
         .await?;
         let metrics = Metrics::new(lake.clock.now_ms());
-        Ok(Self { policy, lake, glue, log, metrics })
+        Ok(Self { policy, lake, glue, runs, log, metrics })
     }
 }
 

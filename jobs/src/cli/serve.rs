@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::parse_size;
+
 pub(crate) const HELP: &str = "A file of keys refers to their secrets:
 
   [[key]]
@@ -39,6 +41,12 @@ pub(crate) struct Serve {
     /// AWS account that the catalog belongs to: twelve digits
     #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = parse_account)]
     pub(crate) account: String,
+    /// Job runs that have a process at once; further ones wait
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) runs: usize,
+    /// Memory of each job run for rows under way
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = parse_size)]
+    pub(crate) run_memory: usize,
     /// TLS certificate chain, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,

@@ -13,6 +13,7 @@ mod maintain;
 mod merge;
 mod reference;
 mod rollback;
+mod script;
 mod serve;
 mod shell;
 mod snapshots;
@@ -50,6 +51,9 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         }
         Command::Sql { query, branch, whole_table, explain } => {
             sql::run(global, query, branch.as_deref(), (*whole_table, *explain), printer).await
+        }
+        Command::Script { file, parameters } => {
+            script::run(global, file, parameters.as_deref(), printer).await
         }
         Command::Shell { branch, whole_table } => {
             shell::run(global, branch.as_deref(), *whole_table, printer).await

@@ -1,7 +1,9 @@
 //! `northstar serve`: the server, until it is told to end.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use northstar_catalog::OpenMode;
 use northstar_catalog::sqlite::SqliteCatalog;
 use northstar_iceberg::observer::Silent;
@@ -14,6 +16,7 @@ use crate::api::server::{Identity, bind, serve, tls};
 use crate::cli::{Global, Serve};
 use crate::exit::Done;
 use crate::printer::Printer;
+use crate::runs::{Runs, RunsConfig};
 use crate::warehouse::Warehouse;
 
 pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Result<Done> {
@@ -34,15 +37,42 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
     lake.catalog = Arc::clone(&catalog) as _;
     let log = RequestLog::new(warehouse.folder.join("requests.jsonl"));
     let identity = Identity { account: asked.account.clone(), region: asked.region.clone() };
-    let api = Arc::new(Api::new(lake, &catalog, &identity, policy, log).await?);
+    let runs = Runs::open(runs_config(&warehouse, asked)?)?;
+    let supervised = Arc::clone(&runs);
+    let api = Arc::new(Api::new(lake, &catalog, &identity, runs, policy, log).await?);
     let listener = bind(asked.listen)?;
     let address = listener
         .local_addr()
         .map_err(|error| Error::io(error, "find the address", asked.listen))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     printer.say(format!("listening on {scheme}://{address}"));
-    serve(api, listener, tls, told_to_end()?).await?;
-    Ok(Done::Well)
+    let end = told_to_end()?.shared();
+    let (served, ()) =
+        tokio::join!(serve(api, listener, tls, end.clone()), supervised.supervise(end));
+    served.map(|()| Done::Well)
+}
+
+/// Where job runs are kept, and how they are run: by this program, on this warehouse.
+fn runs_config(warehouse: &Warehouse, asked: &Serve) -> Result<RunsConfig> {
+    let folder = warehouse.folder.join(".serve");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| Error::io(error, "make the folder of job runs", folder.display()))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Error::io(error, "find this program", "/proc/self/exe"))?;
+    Ok(RunsConfig {
+        folder,
+        program,
+        warehouse_arguments: vec!["--warehouse".into(), warehouse.folder.clone().into()],
+        most_at_once: asked.runs,
+        run_memory_bytes: asked.run_memory,
+        clock: Arc::clone(&warehouse.lake.clock),
+        ids: Arc::clone(&warehouse.lake.ids),
+        account: asked.account.clone(),
+        region: asked.region.clone(),
+    })
 }
 
 fn policy(asked: &Serve) -> Result<Policy> {
