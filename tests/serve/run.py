@@ -65,6 +65,8 @@ def main() -> None:
             ("PyIceberg's Glue catalog", [python, HERE / "glue_pyiceberg.py", binary]),
         ],
         [
+            ("boto3 and Glue's jobs", [python, HERE / "jobs_glue.py", binary]),
+            ("boto3 and EMR Serverless", [python, HERE / "jobs_emr.py", binary]),
             ("Spark's Glue catalog", [python, HERE / "glue_spark.py", binary, *with_spark]),
         ],
     ]
