@@ -56,10 +56,11 @@ test-serve: $(AWS_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "asking the server as AWS and Iceberg clients do: boto3, PyIceberg, Spark, DuckDB"
 	$(SERVE_TESTS)
 
-soak: ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables)
+soak: $(AWS_READY) $(SPARK_READY) $(JARS_READY) ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables, 100,000 requests)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_SOAK=1 NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace --test fault -- --nocapture
 	NORTHSTAR_SOAK=1 cargo test $(CARGO_FLAGS) --workspace --test it -- merge_model merge_memory table_life scale --nocapture
+	$(SERVE_TESTS) --soak
 
 bench: bench-load bench-merge bench-scale ## All benchmarks beside peers; loads ROWS lab rows (default 5000000), merges into MERGE_ROWS
 
