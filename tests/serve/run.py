@@ -59,6 +59,7 @@ def main() -> None:
     lanes = [
         [
             ("boto3 and the Data Catalog, by the service model", [python, HERE / "glue_catalog.py", binary]),
+            ("TLS, health, metrics, the log, refusals to start", [python, HERE / "operation.py", binary]),
             ("signatures and tokens", [python, HERE / "signatures.py", binary]),
             ("requests made at random", [python, HERE / "fuzz.py", binary]),
             ("many clients commit to few tables", [python, HERE / "contention.py", binary]),

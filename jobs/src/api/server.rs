@@ -140,7 +140,9 @@ pub(crate) fn tls(certificate: &Path, key: &Path) -> Result<RustlsConfig> {
     }
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .map_err(|_| bad("certificate", certificate))?;
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or_else(|| bad("certificate", certificate))?;
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|_| bad("private key", key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)

@@ -25,12 +25,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8181")]
     pub(crate) listen: SocketAddr,
     /// File with the keys that callers sign with
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "anonymous",
-        required_unless_present = "anonymous"
-    )]
+    #[arg(long, value_name = "FILE", conflicts_with = "anonymous")]
     pub(crate) keys: Option<PathBuf>,
     /// Answer whoever asks; on an address of loopback only
     #[arg(long)]

@@ -78,6 +78,10 @@ fn runs_config(warehouse: &Warehouse, asked: &Serve) -> Result<RunsConfig> {
 fn policy(asked: &Serve) -> Result<Policy> {
     match &asked.keys {
         Some(file) => Ok(Policy::Keys { keys: Keys::read(file)?, region: asked.region.clone() }),
+        None if !asked.anonymous => {
+            let text = "say who may ask: --keys FILE, or --anonymous for programs on this machine";
+            Err(Error::new(ErrorKind::InvalidInput, text))
+        }
         None if asked.listen.ip().is_loopback() => Ok(Policy::Anonymous),
         None => {
             let text = "--anonymous is for loopback only; give --keys FILE, or listen on 127.0.0.1";
