@@ -261,6 +261,102 @@ impl Model {
     }
 }
 
+/// Requests made up from a model, some of them malformed.
+#[cfg(test)]
+pub(crate) mod made_up {
+    use northstar_iceberg::ids::{Ids, SeededIds};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Makes up the same requests for the same seed.
+    pub(crate) struct Maker<'a> {
+        pub(crate) model: &'a Model,
+        pub(crate) ids: SeededIds,
+    }
+
+    impl Maker<'_> {
+        /// A number below `most`.
+        pub(crate) fn below(&self, most: usize) -> usize {
+            usize::try_from(self.ids.uuid().as_u128() % most as u128).unwrap()
+        }
+
+        /// The names of all operations, in order.
+        pub(crate) fn operations(&self) -> Vec<String> {
+            let mut names: Vec<String> = self.model.file.operations.keys().cloned().collect();
+            names.sort();
+            names
+        }
+
+        /// The input of an operation.
+        pub(crate) fn input(&self, operation: &str) -> Value {
+            self.shape(self.model.file.operations[operation].input.as_deref().unwrap(), 0)
+        }
+
+        fn shape(&self, shape: &str, depth: usize) -> Value {
+            if self.below(24) == 0 {
+                return self.wrong();
+            }
+            match &self.model.file.shapes[shape] {
+                Shape::Structure { required, members } => {
+                    let mut names: Vec<&String> = members.keys().collect();
+                    names.sort();
+                    let chosen = names.into_iter().filter(|name| {
+                        let is_needed = required.contains(name);
+                        self.below(8) < if is_needed { 7 } else { 3_usize.saturating_sub(depth) }
+                    });
+                    let member =
+                        |name: &String| (name.clone(), self.shape(&members[name], depth + 1));
+                    Value::Object(chosen.map(member).collect())
+                }
+                Shape::List { member, .. } => {
+                    (0..self.below(4)).map(|_| self.shape(member, depth + 1)).collect()
+                }
+                Shape::Map { key, value, .. } => {
+                    let entry = |_| match self.shape(key, depth + 1) {
+                        Value::String(key) => (key, self.shape(value, depth + 1)),
+                        other => (other.to_string(), Value::Null),
+                    };
+                    Value::Object((0..self.below(4)).map(entry).collect())
+                }
+                Shape::String { r#enum: Some(options), .. } => {
+                    json!(options[self.below(options.len())])
+                }
+                Shape::String { .. } => json!(TEXTS[self.below(TEXTS.len())]),
+                Shape::Integer(_) | Shape::Long(_) => json!(NUMBERS[self.below(NUMBERS.len())]),
+                Shape::Double {} | Shape::Timestamp {} => json!(2.5),
+                Shape::Boolean {} => json!(self.below(2) == 0),
+            }
+        }
+
+        fn wrong(&self) -> Value {
+            let wrong =
+                [json!(null), json!([]), json!({}), json!(-1), json!("\u{0}"), json!(1e300)];
+            wrong[self.below(wrong.len())].clone()
+        }
+    }
+
+    const NUMBERS: [i64; 8] = [0, 1, 2, 15, 200, -1, i64::MAX, i64::MIN];
+    const TEXTS: [&str; 16] = [
+        "",
+        "a",
+        "--a",
+        "job",
+        "northstar:expire",
+        "northstar:",
+        "/a.sql",
+        "file:///etc/passwd",
+        "../../launcher.py",
+        "SPARK",
+        "4 vCPU",
+        "\u{202e}\u{1f600}\n",
+        "MA",
+        "--conf spark.driver.memory=9999999999999g",
+        "arn:aws:iam::123456789012:role/lake",
+        "arn:aws:emr-serverless:eu-west-2:123456789012:/applications/00a",
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

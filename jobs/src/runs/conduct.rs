@@ -79,7 +79,8 @@ impl Conducted {
         let (stdout, stderr) = self.folder.create()?;
         let name = self.run.attempt_name(self.attempt);
         let mut arguments = config.warehouse_arguments.clone();
-        arguments.push(joined("--actor=", &self.run.actor));
+        let actor = Some(self.run.actor.trim()).filter(|actor| !actor.is_empty());
+        arguments.push(joined("--actor=", actor.unwrap_or("unknown")));
         arguments.push(joined("--reason=", &format!("run {name}")));
         arguments.push(joined("--memory=", &config.run_memory_bytes.to_string()));
         arguments.extend(self.words().await?);

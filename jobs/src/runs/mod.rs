@@ -9,7 +9,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `config.rs` | [`RunsConfig`]: what runs need from outside |
+//! | `config.rs`, `service.rs` | [`RunsConfig`]: what runs need from outside; [`Runs`]: the handle of APIs |
 //! | `store.rs` | the file, and its transactions |
 //! | `owner.rs`, `run.rs`, `bookmark.rs` | jobs and applications; runs and attempts; bookmarks |
 //! | `state.rs` | the states of an attempt |
@@ -17,6 +17,7 @@
 //! | `queue.rs`, `supervise.rs` | which attempts may start, and the loop that starts them |
 //! | `process.rs`, `conduct.rs`, `logs.rs` | a process; an attempt from start to end; its folder |
 //! | `end.rs`, `stop.rs`, `recover.rs` | how attempts end, are stopped, and are found after a restart |
+//! | `prune.rs` | old runs go |
 //! | `inside.rs` | what the process of a run does about itself |
 
 mod bookmark;
@@ -28,6 +29,7 @@ mod launcher;
 mod logs;
 mod owner;
 mod process;
+mod prune;
 mod queue;
 mod recover;
 mod registered;

@@ -111,6 +111,12 @@ impl Owner {
         rows.map_err(broken)
     }
 
+    /// How many owners there are.
+    pub(crate) fn count(tx: &Connection, service: Service) -> Result<i64> {
+        let sql = "SELECT count(*) FROM owners WHERE service = ?1 AND is_deleted = 0";
+        tx.query_row(sql, [service.as_str()], |row| row.get(0)).map_err(broken)
+    }
+
     /// Keeps a new owner, and gives its id.
     pub(crate) fn insert(tx: &Connection, new: &NewOwner, now_ms: i64) -> Result<i64> {
         tx.execute(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use northstar_iceberg::{Error, ErrorKind, Result};
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -55,7 +55,15 @@ impl Runs {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.transaction(move |tx| work(tx).map(Ok::<T, Error>)).await?
+        self.look(move |tx| work(tx).map(Ok::<T, Error>)).await?
+    }
+
+    /// The same, with an inner error.
+    pub(crate) async fn look<T: Send + 'static, E: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, E>> + Send + 'static,
+    ) -> Result<std::result::Result<T, E>> {
+        self.transaction(TransactionBehavior::Deferred, work).await
     }
 
     /// Changes something in one transaction.
@@ -71,19 +79,21 @@ impl Runs {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, E>> + Send + 'static,
     ) -> Result<std::result::Result<T, E>> {
-        let done = self.transaction(work).await?;
+        let done = self.transaction(TransactionBehavior::Immediate, work).await?;
         if done.is_ok() {
             self.changed();
         }
         Ok(done)
     }
 
-    async fn transaction<T: Send + 'static, E: Send + 'static>(
+    /// One transaction on a thread that may block; nobody is told.
+    pub(super) async fn transaction<T: Send + 'static, E: Send + 'static>(
         &self,
+        behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, E>> + Send + 'static,
     ) -> Result<std::result::Result<T, E>> {
         let store = Arc::clone(&self.store);
-        spawn_blocking(move || store.transaction(work)).await.unwrap_or_else(|error| {
+        spawn_blocking(move || store.transaction(behavior, work)).await.unwrap_or_else(|error| {
             Err(Error::new(
                 ErrorKind::CommitUnknown,
                 "a change of runs was cut off and may have taken effect; read it again to see",

@@ -116,16 +116,18 @@ impl Store {
         Ok(Self { path, connection: Mutex::new(connection), _lock: lock })
     }
 
-    /// Runs `work` in one transaction. Nothing has changed if it fails, or refuses by an inner error.
+    /// Runs `work` in one transaction, which takes the file for writing at once if it is told to.
+    /// Nothing has changed if it fails, or refuses by an inner error.
     ///
     /// # Errors
     /// `CommitUnknown` if the change may have taken effect; those of `work`.
     pub(super) fn transaction<T, E>(
         &self,
+        behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, E>>,
     ) -> Result<std::result::Result<T, E>> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let begun = connection.transaction_with_behavior(behavior);
         let transaction = begun.map_err(|error| failure(error, "change runs", &self.path))?;
         let done = work(&transaction)?;
         if done.is_ok() {
@@ -228,17 +230,17 @@ mod tests {
         let insert = "INSERT INTO owners (service, name, document, state, tags, created_ms, \
                       modified_ms, active_ms) VALUES ('glue', 'j', '{}', '', '{}', 0, 0, 0)";
         let count = || {
-            let counted = store.transaction::<i64, ()>(|tx| {
+            let counted = store.transaction::<i64, ()>(TransactionBehavior::Deferred, |tx| {
                 Ok(Ok(tx.query_row("SELECT count(*) FROM owners", [], |row| row.get(0)).unwrap()))
             });
             counted.unwrap().unwrap()
         };
-        let refused = store.transaction::<(), &str>(|tx| {
+        let refused = store.transaction::<(), &str>(TransactionBehavior::Immediate, |tx| {
             tx.execute(insert, []).map_err(broken)?;
             Ok(Err("no"))
         });
         assert_eq!((refused.unwrap(), count()), (Err("no"), 0));
-        let done = store.transaction::<(), ()>(|tx| {
+        let done = store.transaction::<(), ()>(TransactionBehavior::Immediate, |tx| {
             tx.execute(insert, []).map_err(broken)?;
             Ok(Ok(()))
         });

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use northstar_iceberg::Result;
+use northstar_iceberg::{Error, Result};
+use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Runs;
 use super::conduct::conduct;
+use super::prune::prune;
 use super::queue::{Settled, settle};
 use super::recover::recover;
 
 /// The queue is looked at so often at the least.
 const LOOK: Duration = Duration::from_secs(60);
+/// Old runs are let go so often.
+const DAY: Duration = Duration::from_secs(86_400);
 /// How long to wait after the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -26,11 +30,16 @@ impl Runs {
         let mut conducted = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         let mut recovered = false;
+        let mut pruned = None;
         let mut changes = self.changes();
         loop {
             changes.borrow_and_update();
             if !recovered {
                 recovered = self.recovered().await;
+            }
+            if pruned.is_none_or(|pruned: Instant| pruned.elapsed() > DAY) {
+                pruned = Some(Instant::now());
+                self.pruned().await;
             }
             let pause = match recovered {
                 true => self.start_due(&mut conducted, &server).await,
@@ -64,6 +73,13 @@ impl Runs {
         }
     }
 
+    /// Lets old runs go. What cannot be removed now goes another day.
+    async fn pruned(&self) {
+        if let Err(error) = prune(self).await {
+            tracing::warn!(%error, "old runs and their logs could not be removed");
+        }
+    }
+
     /// Starts what may start; when to look again.
     async fn start_due(
         self: &Arc<Self>,
@@ -92,7 +108,8 @@ impl Runs {
 
     async fn settled(&self, now_ms: i64) -> Result<Settled> {
         let most = self.config.most_at_once.max(1);
-        let settled = self.read(move |tx| settle(tx, most, now_ms)).await?;
+        let work = move |tx: &Transaction<'_>| settle(tx, most, now_ms).map(Ok::<_, Error>);
+        let settled = self.transaction(TransactionBehavior::Immediate, work).await??;
         if settled.changed {
             self.changed();
         }

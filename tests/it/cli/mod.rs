@@ -10,6 +10,7 @@ mod merging;
 mod querying;
 mod refs;
 mod refusing;
+mod scripting;
 mod shell;
 
 use std::io::Write;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::view::{
     application as shown, application_arn, application_summary, paged, place, token,
 };
-use super::{application, conflict, decide, id, invalid, number, text};
+use super::{application, conflict, decide, id, invalid, look, number, text};
 use crate::api::fault::Fault;
 use crate::runs::{NewOwner, Owner, Runs, Service, Tags};
 
@@ -84,6 +84,7 @@ fn checked(mut document: Map<String, Value>) -> Result<Map<String, Value>, Fault
         scheduler.entry("maxConcurrentRuns").or_insert(json!(15));
         scheduler.entry("queueTimeoutMinutes").or_insert(json!(360));
     }
+    without_blank_images(&mut document);
     let settings = [
         ("autoStartConfiguration", json!({ "enabled": true })),
         ("autoStopConfiguration", json!({ "enabled": true, "idleTimeoutMinutes": IDLE_MINUTES })),
@@ -102,6 +103,21 @@ fn checked(mut document: Map<String, Value>) -> Result<Map<String, Value>, Fault
         }
     }
     Ok(document)
+}
+
+/// Leaves out images without an address, which stand for the service's own.
+fn without_blank_images(document: &mut Map<String, Value>) {
+    const IMAGE: &str = "imageConfiguration";
+    let is_blank = |image: &Value| image.get("imageUri").is_none();
+    if document.get(IMAGE).is_some_and(is_blank) {
+        document.remove(IMAGE);
+    }
+    let workers = document.get_mut("workerTypeSpecifications").and_then(Value::as_object_mut);
+    for worker in workers.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        if worker.get(IMAGE).is_some_and(is_blank) {
+            worker.remove(IMAGE);
+        }
+    }
 }
 
 fn most_runs(document: &Map<String, Value>) -> Option<i64> {
@@ -146,7 +162,7 @@ pub(super) async fn update(
 pub(super) async fn get(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Value, Fault> {
     let id = text(input, "applicationId");
     let now_ms = runs.now_ms();
-    let owner = decide(runs, move |tx| current(tx, &id, now_ms)).await?;
+    let owner = look(runs, move |tx| current(tx, &id, now_ms)).await?;
     Ok(json!({ "application": shown(runs.config(), &owner) }))
 }
 
@@ -157,7 +173,7 @@ pub(super) async fn list(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result
     let most = most.unwrap_or(PAGE);
     let states = input.get("states").and_then(Value::as_array).cloned();
     let now_ms = runs.now_ms();
-    let mut found = decide(runs, move |tx| {
+    let mut found = look(runs, move |tx| {
         let mut owners = Owner::after(tx, Service::Emr, after)?;
         for owner in &mut owners {
             settle_idle(tx, owner, now_ms)?;

@@ -97,7 +97,15 @@ fn model() -> Result<&'static Model, Fault> {
     })
 }
 
-/// One transaction, whose refusal is a fault.
+/// One reading transaction, whose refusal is a fault.
+async fn look<T: Send + 'static>(
+    runs: &Arc<Runs>,
+    work: impl FnOnce(&Transaction<'_>) -> northstar_iceberg::Result<Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    runs.look(work).await.map_err(|error| fault(&error))?
+}
+
+/// One changing transaction, whose refusal is a fault.
 async fn decide<T: Send + 'static>(
     runs: &Arc<Runs>,
     work: impl FnOnce(&Transaction<'_>) -> northstar_iceberg::Result<Result<T, Fault>> + Send + 'static,

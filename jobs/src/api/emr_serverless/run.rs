@@ -6,7 +6,7 @@ use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::view::{attempt_summary, paged, place, run as shown, run_summary, state, token};
-use super::{application, decide, invalid, missing, number, text};
+use super::{application, decide, invalid, look, missing, number, text};
 use crate::api::fault::Fault;
 use crate::runs::{Attempt, AttemptFolder, Owner, Run, Runs};
 
@@ -53,7 +53,7 @@ impl Found {
 
 async fn find(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Found, Fault> {
     let (application, run) = (text(input, "applicationId"), text(input, "jobRunId"));
-    decide(runs, move |tx| Found::read(tx, (&application, &run))).await
+    look(runs, move |tx| Found::read(tx, (&application, &run))).await
 }
 
 /// One job run, with its last attempt or the one that was asked for.
@@ -90,7 +90,7 @@ pub(super) async fn list(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result
     let id = text(input, "applicationId");
     let mut before = place(input)?.unwrap_or((i64::MAX, 0));
     let most = most(input);
-    let (owner, mut found) = decide(runs, move |tx| {
+    let (owner, mut found) = look(runs, move |tx| {
         let owner = match application(tx, &id)? {
             Ok(owner) => owner,
             // The model has no error for it.

@@ -6,7 +6,7 @@ use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::application::tags_of;
-use super::{application, decide, invalid, missing, text};
+use super::{application, decide, invalid, look, missing, text};
 use crate::api::fault::Fault;
 use crate::runs::{Owner, Run, Runs, Tags};
 
@@ -59,10 +59,9 @@ impl Resource {
 /// The tags of a resource.
 pub(super) async fn list(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Value, Fault> {
     let arn = text(input, "resourceArn");
-    let tags = decide(runs, move |tx| {
-        Ok(Resource::read(tx, &arn)?.map(|resource| resource.tags().clone()))
-    })
-    .await?;
+    let tags =
+        look(runs, move |tx| Ok(Resource::read(tx, &arn)?.map(|resource| resource.tags().clone())))
+            .await?;
     Ok(json!({ "tags": tags }))
 }
 

@@ -1,6 +1,7 @@
 //! The operations, held against the service's model.
 
 use northstar_iceberg::clock::SteppingClock;
+use northstar_iceberg::ids::SeededIds;
 use serde_json::json;
 
 use super::*;
@@ -89,6 +90,10 @@ async fn in_state(fixture: &Fixture, address: &str, states: &[&str]) -> Value {
 #[tokio::test]
 async fn an_application_lives_from_creation_to_its_end() {
     let fixture = Fixture::new(1);
+    let image = json!({"imageConfiguration": {}, "workerTypeSpecifications":
+        {"Driver": {"imageConfiguration": {"applicationLevelDigestResolution": true}}}});
+    let imaged = application(&fixture, "t0", image).await;
+    does(&fixture, "GET", &format!("/applications/{imaged}"), Value::Null).await.unwrap();
     let id = application(&fixture, "t1", json!({"name": "lake", "tags": {"k": "v"}})).await;
     assert_eq!(application(&fixture, "t1", json!({"name": "lake", "tags": {"k": "v"}})).await, id);
     let other = json!({"releaseLabel": "emr-7.9.0", "type": "SPARK", "clientToken": "t1"});
@@ -385,4 +390,43 @@ async fn every_state_is_one_of_the_service() {
         let address = format!("/applications/{id}/jobruns/{run}");
         does(&fixture, "GET", &address, Value::Null).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn requests_that_are_made_up_are_answered_or_refused_as_the_model_says() {
+    let fixture = Fixture::new(1);
+    let id = application(&fixture, "t", json!({})).await;
+    let run = started(&fixture, &id, job("t", json!({}))).await;
+    let maker =
+        crate::api::shape::made_up::Maker { model: model().unwrap(), ids: SeededIds::new(11) };
+    let application = format!("/applications/{id}");
+    let jobs = format!("{application}/jobruns");
+    let one = format!("{jobs}/{run}");
+    let arn = "/tags/arn:aws:emr-serverless:eu-west-2:123456789012:";
+    let addresses = [
+        ("POST", "/applications", "CreateApplication"),
+        ("PATCH", &application, "UpdateApplication"),
+        ("POST", &format!("{application}/start"), "StartApplication"),
+        ("POST", &format!("{application}/stop"), "StopApplication"),
+        ("POST", &jobs, "StartJobRun"),
+        ("GET", &jobs, "ListJobRuns"),
+        ("GET", &one, "GetJobRun"),
+        ("DELETE", &one, "CancelJobRun"),
+        ("GET", &format!("{one}/attempts"), "ListJobRunAttempts"),
+        ("POST", &format!("{arn}{application}"), "TagResource"),
+    ];
+    let mut done = 0;
+    for _ in 0..100 {
+        for (method, address, operation) in addresses {
+            let body = maker.input(operation);
+            // What stands in the path is not said twice.
+            let address = match maker.below(20) {
+                0 => format!("{address}?states=%41&maxResults={}", maker.below(60)),
+                1 => format!("{address}?attempt=0&nextToken=%2e"),
+                _ => address.to_string(),
+            };
+            done += usize::from(does(&fixture, method, &address, body).await.is_ok());
+        }
+    }
+    assert!(done > 100, "only {done} were taken, which tests little");
 }

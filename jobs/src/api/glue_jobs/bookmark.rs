@@ -6,14 +6,14 @@ use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::run::find;
-use super::{decide, job, text};
+use super::{decide, job, look, text};
 use crate::api::fault::Fault;
 use crate::runs::{Bookmark, Owner, Runs};
 
 /// The bookmark of a job, or as one of its runs left it.
 pub(super) async fn get(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Value, Fault> {
     let (name, run) = (text(input, "JobName"), input.get("RunId").cloned());
-    let entry = decide(runs, move |tx| {
+    let entry = look(runs, move |tx| {
         let job = match job(tx, &name)? {
             Ok(job) => job,
             Err(fault) => return Ok(Err(fault)),

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::definition::{checked, most_runs, refused};
 use super::page::{most, place, token};
-use super::{decide, job, seconds, text};
+use super::{decide, job, look, seconds, text};
 use crate::api::fault::Fault;
 use crate::runs::{NewOwner, Owner, Runs, Service, Tags};
 
 /// So many jobs are kept.
-const MOST_JOBS: usize = 10_000;
+const MOST_JOBS: i64 = 10_000;
 /// Entries of a page that nobody bounded.
 const PAGE: usize = 100;
 
@@ -48,7 +48,7 @@ pub(super) async fn create(
                 )),
             });
         }
-        if Owner::after(tx, Service::Glue, 0)?.len() >= MOST_JOBS {
+        if Owner::count(tx, Service::Glue)? >= MOST_JOBS {
             return Ok(Err(Fault::refused(
                 "ResourceNumberLimitExceededException",
                 format!("There are {MOST_JOBS} jobs already."),
@@ -85,7 +85,7 @@ pub(super) async fn update(runs: &Arc<Runs>, input: &Map<String, Value>) -> Resu
 /// One job.
 pub(super) async fn get(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Value, Fault> {
     let name = text(input, "JobName");
-    let job = decide(runs, move |tx| job(tx, &name)).await?;
+    let job = look(runs, move |tx| job(tx, &name)).await?;
     Ok(json!({ "Job": shown(&job) }))
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn batch_get(
         .flatten()
         .filter_map(|name| name.as_str().map(str::to_string))
         .collect();
-    let (found, missing) = decide(runs, move |tx| {
+    let (found, missing) = look(runs, move |tx| {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for name in names {
             match Owner::named(tx, Service::Glue, &name)? {
@@ -136,7 +136,7 @@ async fn page(
     let after = place(input)?.map_or(0, |(id, _)| id);
     let most = most(input, PAGE);
     let wanted: Tags = input.get("Tags").cloned().map(tags_of).unwrap_or_default();
-    let mut jobs = decide(runs, move |tx| Owner::after(tx, Service::Glue, after).map(Ok)).await?;
+    let mut jobs = look(runs, move |tx| Owner::after(tx, Service::Glue, after).map(Ok)).await?;
     jobs.retain(|job| wanted.iter().all(|(key, value)| job.tags.get(key) == Some(value)));
     let more = jobs.len() > most;
     jobs.truncate(most);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::definition::units;
 use super::job::paged;
 use super::page::{most, place, token};
-use super::{decide, job, seconds, text};
+use super::{job, look, seconds, text};
 use crate::api::fault::Fault;
 use crate::runs::{Attempt, Owner, Run, Runs, State};
 
@@ -19,7 +19,7 @@ const PAGE: usize = 200;
 pub(super) async fn get(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result<Value, Fault> {
     let (name, id) = (text(input, "JobName"), text(input, "RunId"));
     let now_ms = runs.now_ms();
-    let shown = decide(runs, move |tx| {
+    let shown = look(runs, move |tx| {
         let job = match job(tx, &name)? {
             Ok(job) => job,
             Err(fault) => return Ok(Err(fault)),
@@ -36,7 +36,7 @@ pub(super) async fn list(runs: &Arc<Runs>, input: &Map<String, Value>) -> Result
     let before = place(input)?.unwrap_or((i64::MAX, 0));
     let most = most(input, PAGE);
     let now_ms = runs.now_ms();
-    let (runs, next) = decide(runs, move |tx| {
+    let (runs, next) = look(runs, move |tx| {
         let job = match job(tx, &name)? {
             Ok(job) => job,
             Err(fault) => return Ok(Err(fault)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::definition::refused;
-use super::{decide, job};
+use super::{decide, job, look};
 use crate::api::fault::Fault;
 use crate::runs::{Runs, Tags};
 
@@ -24,7 +24,7 @@ pub(crate) fn job_of_arn(arn: &str) -> Option<&str> {
 /// `EntityNotFoundException`.
 pub(crate) async fn tags(runs: &Arc<Runs>, name: &str) -> Result<Tags, Fault> {
     let name = name.to_string();
-    decide(runs, move |tx| Ok(job(tx, &name)?.map(|job| job.tags))).await
+    look(runs, move |tx| Ok(job(tx, &name)?.map(|job| job.tags))).await
 }
 
 /// Adds tags to a job, or changes them.

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use northstar_iceberg::clock::SteppingClock;
+
+use super::super::prune::prune;
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,4 +157,28 @@ async fn a_program_that_is_not_there_fails_the_run() {
     fixture.supervise();
     assert_eq!(fixture.over(id, 1).await.state, State::Failed);
     fixture.stop().await;
+}
+
+#[tokio::test]
+async fn runs_that_ended_long_ago_go_with_their_logs() {
+    const DAY_MS: i64 = 86_400_000;
+    let clock = Arc::new(SteppingClock::new(DAY_MS, 0));
+    let fixture = Fixture::with_clock(2, Arc::<SteppingClock>::clone(&clock) as _);
+    let owner = fixture.owner("j", None).await;
+    let old = fixture.start(run(owner, "jr_a", &["exit", "0"])).await;
+    fixture.ask_to_stop(old, 0).await;
+    let waiting = fixture.start(run(owner, "jr_b", &["exit", "0"])).await;
+    for name in ["jr_a", "jr_b"] {
+        AttemptFolder::of(fixture.folder.path(), name, 1).create().unwrap();
+    }
+    let left = async || [fixture.attempts(old).await.len(), fixture.attempts(waiting).await.len()];
+    clock.set(91 * DAY_MS);
+    prune(&fixture.runs).await.unwrap();
+    assert_eq!(left().await, [1, 1]);
+    clock.set(91 * DAY_MS + 1);
+    prune(&fixture.runs).await.unwrap();
+    assert_eq!(left().await, [0, 1]);
+    let logs = std::fs::read_dir(fixture.path("logs")).unwrap();
+    let names: Vec<_> = logs.map(|log| log.unwrap().file_name()).collect();
+    assert_eq!(names, ["jr_b"]);
 }
