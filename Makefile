@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 VENV_READY := $(VENV)/.ready
 PEERS_READY := $(VENV)/.peers-ready
+AWS_VENV := .venv-aws
+AWS_READY := $(AWS_VENV)/.ready
 SPARK_VENV := .venv-spark
 SPARK_READY := $(SPARK_VENV)/.ready
 JARS := .cache/jars
@@ -38,10 +40,11 @@ demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUS
 
 test: test-rust test-interop ## Run all tests; installs what they need into .venv
 
-test-rust:
+test-rust: $(AWS_READY)
 	@echo "building and running the Rust tests"
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
-	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_AWS_PYTHON=$(abspath $(AWS_VENV)/bin/python) \
+		cargo test $(CARGO_FLAGS) --workspace
 
 test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "reading and changing the same tables with PyIceberg, DuckDB, ClickHouse, Sail and Spark"
@@ -98,7 +101,7 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) $(SPARK_VENV) $(JARS) lake
+	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(JARS) lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
@@ -110,6 +113,13 @@ $(VENV_READY): tests/requirements.txt
 $(PEERS_READY): $(VENV_READY) benches/requirements.txt
 	@echo "installing the other peers of the benchmarks into $(VENV)"
 	$(VENV)/bin/pip install --quiet --requirement benches/requirements.txt
+	@touch $@
+
+$(AWS_READY): tests/requirements-aws.txt
+	@echo "installing the servers that stand for AWS in tests into $(AWS_VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
+	$(PYTHON) -m venv $(AWS_VENV)
+	$(AWS_VENV)/bin/pip install --quiet --requirement tests/requirements-aws.txt
 	@touch $@
 
 $(SPARK_READY): tests/requirements-spark.txt

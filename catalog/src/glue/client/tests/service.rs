@@ -108,7 +108,9 @@ impl State {
             "UpdateTable" => {
                 let table = tables.get_mut(&named).ok_or_else(missing)?;
                 let at = table["VersionId"].as_str().map_or(0, |at| at.parse().unwrap());
-                if body.get("VersionId").is_some_and(|version| *version != at.to_string()) {
+                let at_text = at.to_string();
+                let wanted = body["VersionId"].as_str();
+                if wanted.is_some_and(|wanted| wanted != at_text) {
                     return Err((400, "ConcurrentModificationException"));
                 }
                 *table = stored(input, &database, at + 1, unversioned);
