@@ -12,6 +12,7 @@
 //! | [`mod@open`] | a catalog from one URL |
 //! | [`glue`] | AWS Glue as a catalog, and what it says of an Iceberg table |
 //! | [`sqlite`] | the embedded default, in the layout of PyIceberg's `SqlCatalog` |
+//! | [`rest`] | a catalog behind the Iceberg REST protocol, for reading |
 //! | [`faulty`] | a catalog that loses replies, goes stale or stalls, for tests |
 
 #[cfg(any(test, feature = "contract"))]
@@ -20,9 +21,12 @@ pub mod error;
 pub mod faulty;
 pub mod glue;
 pub mod ident;
+#[cfg(test)]
+mod listening;
 mod missing;
 pub mod open;
 pub mod pointer;
+pub mod rest;
 pub mod sqlite;
 mod url;
 mod waits;

@@ -3,7 +3,9 @@
 //! | URL | stands for |
 //! | --- | --- |
 //! | `sqlite:///absolute/path/catalog.db` | an SQLite file |
-//! | `glue://REGION/` | AWS Glue's Data Catalog; see [`GluePlace`] for options |
+//! | `glue://REGION/` | AWS Glue's Data Catalog; see [`GluePlace::parse`] for options |
+//! | `rests://HOST:PORT/PATH` | an Iceberg REST catalog, for reading; see [`RestPlace::parse`] for options |
+//! | `rest://HOST:PORT/PATH` | the same without TLS |
 //!
 //! The path of an SQLite file is absolute, because what a relative one means would change with the
 //! directory a job is started from; it is percent-decoded, so that any file name can be written (`%20`
@@ -17,9 +19,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::glue::{GlueCatalog, GlueOptions, GluePlace};
+use crate::rest::{RestCatalog, RestPlace};
 use crate::sqlite::SqliteCatalog;
 use crate::url::{invalid, percent_decoded, percent_encoded};
-use crate::{Catalog, Error, ErrorKind, Result};
+use crate::{Catalog, Error, ErrorKind, Patience, Result};
 
 /// Whether a catalog that is not there may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,10 @@ pub async fn open(url: &str, mode: OpenMode) -> Result<Arc<dyn Catalog>> {
         Some("glue") => {
             let options = GlueOptions { seed: machine_seed(), ..GlueOptions::default() };
             Ok(Arc::new(GlueCatalog::connect(GluePlace::parse(url)?, options).await))
+        }
+        Some("rest" | "rests") => {
+            let place = RestPlace::parse(url)?;
+            Ok(Arc::new(RestCatalog::connect(place, Patience::default(), machine_seed())?))
         }
         _ => Ok(Arc::new(SqliteCatalog::open(&sqlite_path(url)?, mode).await?)),
     }
@@ -71,16 +78,16 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
     // Of a URL that is not understood only the scheme is shown: the rest may hold a password.
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(invalid(format!(
-            "`{url}` is not a catalog URL; write sqlite:///absolute/path/catalog.db or \
-             glue://REGION/"
+            "`{url}` is not a catalog URL; write sqlite:///absolute/path/catalog.db, \
+             glue://REGION/ or rests://HOST/"
         )));
     };
     if !scheme.eq_ignore_ascii_case("sqlite") {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!(
-                "catalogs of the kind `{scheme}:` are not supported; use sqlite:///absolute/path or \
-                 glue://REGION/"
+                "catalogs of the kind `{scheme}:` are not supported; use sqlite:///absolute/path, \
+                 glue://REGION/ or rests://HOST/"
             ),
         ));
     }
@@ -168,6 +175,22 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("sqlite:///"), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn services_are_opened_without_asking_them() {
+        for (url, same) in [
+            ("glue://us-east-1", "glue://us-east-1/"),
+            ("rest://127.0.0.1:1", "rest://127.0.0.1:1/"),
+            ("RESTS://lake.example/a", "rests://lake.example/a/"),
+        ] {
+            assert_eq!(open(url, OpenMode::Existing).await.unwrap().url(), same);
+        }
+        for url in ["glue://", "rest://", "rests://me:hunter2@host"] {
+            let error = open(url, OpenMode::Existing).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::{Error, ErrorKind, Result};
 
 /// Names of options that would carry a secret. A URL is shown in logs and kept in files, so none does.
-const SECRET: [&str; 6] = ["secret", "password", "passwd", "access_key", "session", "signature"];
+const SECRET: [&str; 7] =
+    ["secret", "password", "passwd", "access_key", "token", "credential", "signature"];
 
 /// The bytes that percent-encoded text stands for; none if an escape is malformed or a NUL.
 pub(crate) fn percent_decoded(text: &str) -> Option<Vec<u8>> {

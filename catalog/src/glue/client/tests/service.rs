@@ -1,13 +1,11 @@
-//! A Glue in memory, as far as catalogs use it, that speaks HTTP on a free port of 127.0.0.1.
+//! A Glue in memory, as far as catalogs use it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 
 use serde_json::{Map, Value, json};
+
+use crate::listening::{Listening, Reply, Request};
 
 /// A list has so many entries on a page.
 const PAGE: usize = 2;
@@ -42,7 +40,6 @@ pub(super) struct State {
     faults: VecDeque<(&'static str, Fault)>,
     late: Option<(String, Value)>,
     calls: Vec<(String, Value)>,
-    stalled: Vec<TcpStream>,
 }
 
 /// What an action answers: a body, or a status and a code.
@@ -146,31 +143,19 @@ fn page(list: &str, mut all: Vec<Value>, body: &Value) -> Value {
 
 /// A running service; it stops when it goes.
 pub(super) struct Service {
-    address: SocketAddr,
+    server: Listening,
     state: Arc<Mutex<State>>,
-    stopped: Arc<AtomicBool>,
 }
 
 impl Service {
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (state, stopped) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::new(false)));
-        let service = Self { address, state: Arc::clone(&state), stopped: Arc::clone(&stopped) };
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                if stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (connection, state) = (connection.unwrap(), Arc::clone(&state));
-                thread::spawn(move || serve(connection, &state));
-            }
-        });
-        service
+        let state = Arc::<Mutex<State>>::default();
+        let served = Arc::clone(&state);
+        Self { server: Listening::start(move |request| serve(&request, &served)), state }
     }
 
     pub(super) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -199,16 +184,10 @@ impl Service {
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
-    }
-}
-
-/// One request; each has a connection of its own.
-fn serve(mut connection: TcpStream, state: &Mutex<State>) {
-    let Some((action, body)) = request(&connection) else { return };
+fn serve(request: &Request, state: &Mutex<State>) -> Reply {
+    let target = request.header("x-amz-target").unwrap();
+    let action = target.rsplit('.').next().unwrap().to_owned();
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
     let mut state = state.lock().unwrap();
     state.calls.push((action.clone(), body.clone()));
     let late = state.late.take();
@@ -220,10 +199,7 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             state.act(&action, &body).unwrap();
             None
         }
-        Some(Fault::Stall) => {
-            state.stalled.push(connection);
-            return;
-        }
+        Some(Fault::Stall) => return Reply::Stall,
         Some(Fault::Refuse(status, code)) => Some(Err((status, code))),
         Some(Fault::RefuseAfter(status, code)) => {
             state.act(&action, &body).unwrap();
@@ -243,41 +219,12 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
         // Perhaps in vain by now.
         drop(state.act(&action, &body));
     }
-    drop(state);
-    let Some(answer) = answer else { return };
-    let (status, body) = match answer {
-        Ok(body) => (200, body),
-        Err((status, code)) => (status, json!({ "__type": code, "Message": format!("{code}!") })),
-    };
-    let body = body.to_string();
-    let head = format!(
-        "HTTP/1.1 {status} Said\r\ncontent-type: application/x-amz-json-1.1\r\n\
-         x-amzn-requestid: request-1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).unwrap();
-}
-
-/// The action and the body of a request; nothing if the other side is gone.
-fn request(connection: &TcpStream) -> Option<(String, Value)> {
-    let mut reader = BufReader::new(connection);
-    let (mut action, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return None;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        let Some((key, value)) = line.split_once(':') else { continue };
-        match key.to_ascii_lowercase().as_str() {
-            "x-amz-target" => action = value.trim().rsplit('.').next()?.to_owned(),
-            "content-length" => length = value.trim().parse().ok()?,
-            _ => {}
+    match answer {
+        None => Reply::Close,
+        Some(Ok(body)) => Reply::Answer(200, body.to_string()),
+        Some(Err((status, code))) => {
+            let body = json!({ "__type": code, "Message": format!("{code}!") });
+            Reply::Answer(status, body.to_string())
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((action, serde_json::from_slice(&body).ok()?))
 }
