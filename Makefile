@@ -10,6 +10,8 @@ AWS_VENV := .venv-aws
 AWS_READY := $(AWS_VENV)/.ready
 SPARK_VENV := .venv-spark
 SPARK_READY := $(SPARK_VENV)/.ready
+REST_JARS := .cache/rest-jars
+REST_JARS_READY := $(REST_JARS)/.ready
 JARS := .cache/jars
 JARS_READY := $(JARS)/.ready
 WAREHOUSE ?= ./lake
@@ -40,11 +42,11 @@ demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUS
 
 test: test-rust test-interop ## Run all tests; installs what they need into .venv
 
-test-rust: $(AWS_READY)
+test-rust: $(AWS_READY) $(REST_JARS_READY)
 	@echo "building and running the Rust tests"
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_AWS_PYTHON=$(abspath $(AWS_VENV)/bin/python) \
-		cargo test $(CARGO_FLAGS) --workspace
+		NORTHSTAR_REST_JARS=$(abspath $(REST_JARS)) cargo test $(CARGO_FLAGS) --workspace
 
 test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "reading and changing the same tables with PyIceberg, DuckDB, ClickHouse, Sail and Spark"
@@ -101,7 +103,7 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(JARS) lake
+	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(JARS) $(REST_JARS) lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
@@ -133,4 +135,12 @@ $(JARS_READY): tests/interop/spark/pom.xml
 	@echo "fetching Iceberg's runtime for Spark into $(JARS)"
 	@command -v mvn >/dev/null || { echo "mvn is missing: install Maven 3"; exit 1; }
 	mvn --quiet --batch-mode --file tests/interop/spark/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(JARS))
+	@touch $@
+
+$(REST_JARS_READY): tests/serve/rest/pom.xml
+	@echo "fetching the REST catalog of Iceberg's own tests into $(REST_JARS)"
+	@command -v java >/dev/null || { echo "java is missing: install Java 17"; exit 1; }
+	@command -v mvn >/dev/null || { echo "mvn is missing: install Maven 3"; exit 1; }
+	mvn --quiet --batch-mode --file tests/serve/rest/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory=$(abspath $(REST_JARS))
 	@touch $@

@@ -14,7 +14,7 @@ use northstar_catalog::contract::{self, Fixture, metadata, name};
 use northstar_catalog::glue::{GlueCatalog, GlueOptions, GluePlace};
 use northstar_catalog::{Catalog, Swap};
 
-use crate::server::Server;
+use crate::stand_in::Server;
 
 mod moto_strict {
     use super::{Fixture, Server, contract, over};
