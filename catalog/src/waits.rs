@@ -17,7 +17,7 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Eight attempts in up to some 20 seconds of waiting, each attempt of at most 30 seconds.
+    /// Eight attempts in up to some 16 seconds of waiting, each attempt of at most 30 seconds.
     fn default() -> Self {
         Self { attempts: 8, first_wait_ms: 200, longest_wait_ms: 5_000, attempt_timeout_ms: 30_000 }
     }

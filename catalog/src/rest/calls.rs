@@ -110,7 +110,7 @@ impl Rest {
     ) -> Result<Vec<u8>, Failure> {
         let token = self.token(None).await?;
         match self.send_as(token.as_deref(), method, path, query, body).await {
-            Err(failure) if failure.meaning == Meaning::Unknown && token.is_some() => {
+            Err(failure) if failure.meaning == Meaning::Unauthorized && token.is_some() => {
                 let token = self.token(token.as_deref()).await?;
                 self.send_as(token.as_deref(), method, path, query, body).await
             }

@@ -16,7 +16,7 @@ pub(super) enum Meaning {
     /// It is there already, or in use.
     Taken,
     /// The token is not, or no longer, accepted.
-    Unknown,
+    Unauthorized,
     /// The server turned the request away before it did anything; it may be sent again.
     Throttled,
     /// The server refuses the request.
@@ -69,7 +69,7 @@ impl Failure {
             error = error.with_context("type", cut(name));
         }
         // What is said about a token may repeat it.
-        if let Some(text) = said["message"].as_str().filter(|_| meaning != Meaning::Unknown) {
+        if let Some(text) = said["message"].as_str().filter(|_| meaning != Meaning::Unauthorized) {
             error = error.with_context("it says", cut(text));
         }
         Self { meaning, error: error.with_retry(retry(meaning)) }
@@ -112,7 +112,7 @@ fn meaning(status: u16) -> Meaning {
     match status {
         404 => Meaning::NotFound,
         409 => Meaning::Taken,
-        401 | 419 => Meaning::Unknown,
+        401 | 419 => Meaning::Unauthorized,
         429 => Meaning::Throttled,
         408 => Meaning::Open,
         400..=499 | 501 => Meaning::Refused,

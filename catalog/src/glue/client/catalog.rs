@@ -209,7 +209,8 @@ impl Catalog for GlueCatalog {
         self.glue.remove(table, |now| now.is_as(&entry)).await
     }
 
-    /// Not one step: see [`Glue::rename`].
+    /// Three steps, because Glue has no rename: `Conflict` if another writer changes the table meanwhile,
+    /// `CommitUnknown`, saying what may stand where, if an answer was lost.
     async fn rename_table(&self, from: &TableName, to: &TableName) -> Result<()> {
         let entry = self.glue.iceberg_entry(from).await?;
         if from == to {

@@ -1,8 +1,18 @@
 //! Lost, late and refused replies to all calls but the swap's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+
 use super::service::Fault;
-use super::{location, with_lab};
+use super::{location, options, place, with_lab};
 use crate::contract::{metadata, name};
+use crate::glue::{GlueCatalog, GlueOptions};
 use crate::{Catalog, ErrorKind, Retry};
 
 #[tokio::test]
@@ -31,6 +41,42 @@ async fn reading_goes_on_until_there_is_an_answer() {
     let error = catalog.pointer(&name("b.lab")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert_eq!(service.actions().len(), 1);
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_sent_or_tried_again() {
+    let (service, _) = with_lab().await;
+    let none = provide_credentials_fn(|| async { Err(CredentialsError::not_loaded("none here")) });
+    let credentials = Some(SharedCredentialsProvider::new(none));
+    let options = GlueOptions { credentials, ..options() };
+    let catalog = GlueCatalog::connect(place(&service), options).await;
+    let error = catalog.pointer(&name("b.lab")).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.retry()),
+        (ErrorKind::PermissionDenied, Retry::Never),
+        "{error}"
+    );
+    assert!(error.message().contains("gives credentials"), "{error}");
+    assert_eq!(service.actions(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn credentials_that_have_run_out_are_asked_for_again() {
+    let (service, _) = with_lab().await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asked);
+    let renewed = provide_credentials_fn(move || {
+        let number = counted.fetch_add(1, Ordering::SeqCst);
+        let past = Some(UNIX_EPOCH + Duration::from_secs(1));
+        async move { Ok(Credentials::new(format!("AKID{number}"), "hunter2", None, past, "test")) }
+    });
+    let credentials = Some(SharedCredentialsProvider::new(renewed));
+    let catalog =
+        GlueCatalog::connect(place(&service), GlueOptions { credentials, ..options() }).await;
+    for _ in 0..2 {
+        assert_eq!(location(&catalog).await, "m0");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
