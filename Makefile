@@ -6,8 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 VENV_READY := $(VENV)/.ready
 PEERS_READY := $(VENV)/.peers-ready
+AWS_VENV := .venv-aws
+AWS_READY := $(AWS_VENV)/.ready
 SPARK_VENV := .venv-spark
 SPARK_READY := $(SPARK_VENV)/.ready
+REST_JARS := .cache/rest-jars
+REST_JARS_READY := $(REST_JARS)/.ready
 JARS := .cache/jars
 JARS_READY := $(JARS)/.ready
 WAREHOUSE ?= ./lake
@@ -42,10 +46,11 @@ demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUS
 
 test: test-rust test-interop test-serve ## Run all tests; installs what they need into .venv
 
-test-rust:
+test-rust: $(AWS_READY) $(REST_JARS_READY)
 	@echo "building and running the Rust tests"
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
-	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) cargo test $(CARGO_FLAGS) --workspace
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_AWS_PYTHON=$(abspath $(AWS_VENV)/bin/python) \
+		NORTHSTAR_REST_JARS=$(abspath $(REST_JARS)) cargo test $(CARGO_FLAGS) --workspace
 
 test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "reading and changing the same tables with PyIceberg, DuckDB, ClickHouse, Sail and Spark"
@@ -107,7 +112,7 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) $(SPARK_VENV) $(JARS) lake
+	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(JARS) $(REST_JARS) lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
@@ -121,6 +126,13 @@ $(PEERS_READY): $(VENV_READY) benches/requirements.txt
 	$(VENV)/bin/pip install --quiet --requirement benches/requirements.txt
 	@touch $@
 
+$(AWS_READY): tests/requirements-aws.txt
+	@echo "installing the servers that stand for AWS in tests into $(AWS_VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
+	$(PYTHON) -m venv $(AWS_VENV)
+	$(AWS_VENV)/bin/pip install --quiet --requirement tests/requirements-aws.txt
+	@touch $@
+
 $(SPARK_READY): tests/requirements-spark.txt
 	@echo "installing Spark, which tests compare with, into $(SPARK_VENV)"
 	@command -v java >/dev/null || { echo "java is missing: install Java 17"; exit 1; }
@@ -132,4 +144,12 @@ $(JARS_READY): tests/interop/spark/pom.xml
 	@echo "fetching Iceberg's runtime for Spark into $(JARS)"
 	@command -v mvn >/dev/null || { echo "mvn is missing: install Maven 3"; exit 1; }
 	mvn --quiet --batch-mode --file tests/interop/spark/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(JARS))
+	@touch $@
+
+$(REST_JARS_READY): tests/serve/rest/pom.xml
+	@echo "fetching the REST catalog of Iceberg's own tests into $(REST_JARS)"
+	@command -v java >/dev/null || { echo "java is missing: install Java 17"; exit 1; }
+	@command -v mvn >/dev/null || { echo "mvn is missing: install Maven 3"; exit 1; }
+	mvn --quiet --batch-mode --file tests/serve/rest/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory=$(abspath $(REST_JARS))
 	@touch $@

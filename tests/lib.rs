@@ -12,3 +12,4 @@ pub mod csv_files;
 pub mod lab;
 pub mod layouts;
 pub mod scale;
+pub mod stand_in;

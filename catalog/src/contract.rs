@@ -1,7 +1,13 @@
 //! What every catalog must do, as tests that each back end runs on an empty catalog of its own.
 //!
 //! A back end writes `contract::tests!(open)` in its tests, where `open` is an async function that
-//! makes a [`Fixture`].
+//! makes a [`Fixture`]. Other crates do so with the feature `contract`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each function is the body of a test, and panics if the catalog does not hold"
+)]
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -17,16 +23,26 @@ use tokio::task::JoinSet;
 use crate::{Catalog, ErrorKind, Pointer, Swap, TableName};
 
 /// An empty catalog, opened twice, and what must live as long as it.
-pub(crate) struct Fixture {
-    pub(crate) first: Arc<dyn Catalog>,
-    pub(crate) second: Arc<dyn Catalog>,
-    pub(crate) _keep: Box<dyn Any + Send>,
+pub struct Fixture {
+    /// The catalog.
+    pub first: Arc<dyn Catalog>,
+    /// The same one, opened again.
+    pub second: Arc<dyn Catalog>,
+    /// Goes when the test is over.
+    pub keep: Box<dyn Any + Send>,
+}
+
+impl std::fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fixture").field("first", &self.first).finish_non_exhaustive()
+    }
 }
 
 /// One test for each body below.
-macro_rules! tests {
+#[macro_export]
+macro_rules! catalog_contract {
     ($open:path) => {
-        $crate::contract::tests! { $open:
+        $crate::catalog_contract! { $open:
             a_namespace_is_made_once_listed_and_dropped,
             a_namespace_with_tables_is_not_dropped,
             a_registered_table_has_its_pointer_and_no_previous_one,
@@ -50,14 +66,15 @@ macro_rules! tests {
         )*
     };
 }
-pub(crate) use tests;
+pub use crate::catalog_contract as tests;
 
-pub(crate) fn name(text: &str) -> TableName {
+/// The name that a text stands for.
+pub fn name(text: &str) -> TableName {
     text.parse().unwrap()
 }
 
 /// The metadata of an empty table with one column.
-pub(crate) fn metadata() -> TableMetadata {
+pub fn metadata() -> TableMetadata {
     let id = NestedField::required(1, "id", Type::Primitive(PrimitiveType::Long));
     let schema = Schema::builder().with_fields([Arc::new(id)]).build().unwrap();
     let (spec, order) = (UnboundPartitionSpec::default(), SortOrder::unsorted_order());
@@ -85,7 +102,8 @@ fn at(metadata_location: &str, previous: Option<&str>) -> Pointer {
     }
 }
 
-pub(crate) async fn a_namespace_is_made_once_listed_and_dropped(fixture: Fixture) {
+/// A namespace is made once listed and dropped.
+pub async fn a_namespace_is_made_once_listed_and_dropped(fixture: Fixture) {
     let catalog = fixture.first;
     assert_eq!(catalog.list_namespaces().await.unwrap(), Vec::<String>::new());
     assert!(catalog.create_namespace("silver").await.unwrap());
@@ -100,7 +118,8 @@ pub(crate) async fn a_namespace_is_made_once_listed_and_dropped(fixture: Fixture
     assert!(catalog.create_namespace("bronze").await.unwrap());
 }
 
-pub(crate) async fn a_namespace_with_tables_is_not_dropped(fixture: Fixture) {
+/// A namespace with tables is not dropped.
+pub async fn a_namespace_with_tables_is_not_dropped(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     let error = catalog.drop_namespace("b").await.unwrap_err();
@@ -112,7 +131,8 @@ pub(crate) async fn a_namespace_with_tables_is_not_dropped(fixture: Fixture) {
     catalog.drop_namespace("b").await.unwrap();
 }
 
-pub(crate) async fn a_registered_table_has_its_pointer_and_no_previous_one(fixture: Fixture) {
+/// A registered table has its pointer and no previous one.
+pub async fn a_registered_table_has_its_pointer_and_no_previous_one(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     assert_eq!(catalog.pointer(&name("b.lab")).await.unwrap(), at("m0", None));
@@ -120,9 +140,8 @@ pub(crate) async fn a_registered_table_has_its_pointer_and_no_previous_one(fixtu
     assert_eq!(tables, [name("b.lab"), name("b.patient")]);
 }
 
-pub(crate) async fn a_name_is_registered_once_and_only_in_a_namespace_that_is_there(
-    fixture: Fixture,
-) {
+/// A name is registered once and only in a namespace that is there.
+pub async fn a_name_is_registered_once_and_only_in_a_namespace_that_is_there(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     let twice = catalog.register(&name("b.lab"), "m1", &metadata()).await.unwrap_err();
@@ -134,7 +153,8 @@ pub(crate) async fn a_name_is_registered_once_and_only_in_a_namespace_that_is_th
     assert_eq!(catalog.list_namespaces().await.unwrap(), ["b", "empty"]);
 }
 
-pub(crate) async fn a_swap_moves_the_pointer_only_from_where_it_is_expected(fixture: Fixture) {
+/// A swap moves the pointer only from where it is expected.
+pub async fn a_swap_moves_the_pointer_only_from_where_it_is_expected(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     let lab = name("b.lab");
@@ -149,7 +169,8 @@ pub(crate) async fn a_swap_moves_the_pointer_only_from_where_it_is_expected(fixt
     assert_eq!(catalog.pointer(&name("b.patient")).await.unwrap(), at("m0", None));
 }
 
-pub(crate) async fn a_missing_name_is_answered_with_near_ones(fixture: Fixture) {
+/// A missing name is answered with near ones.
+pub async fn a_missing_name_is_answered_with_near_ones(fixture: Fixture) {
     let catalog = fixture.first;
     let none = catalog.pointer(&name("b.labs")).await.unwrap_err();
     assert!(none.message().contains("no namespaces yet"), "{none}");
@@ -166,7 +187,8 @@ pub(crate) async fn a_missing_name_is_answered_with_near_ones(fixture: Fixture) 
     assert_eq!(listed.kind(), ErrorKind::NotFound, "{listed}");
 }
 
-pub(crate) async fn a_dropped_table_is_gone_and_its_name_free(fixture: Fixture) {
+/// A dropped table is gone and its name free.
+pub async fn a_dropped_table_is_gone_and_its_name_free(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     catalog.drop_table(&name("b.lab")).await.unwrap();
@@ -179,7 +201,8 @@ pub(crate) async fn a_dropped_table_is_gone_and_its_name_free(fixture: Fixture) 
     assert_eq!(catalog.pointer(&name("b.lab")).await.unwrap(), at("m7", None));
 }
 
-pub(crate) async fn a_renamed_table_keeps_its_pointer(fixture: Fixture) {
+/// A renamed table keeps its pointer.
+pub async fn a_renamed_table_keeps_its_pointer(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     let (lab, moved) = (name("b.lab"), name("empty.lab_result"));
@@ -192,7 +215,8 @@ pub(crate) async fn a_renamed_table_keeps_its_pointer(fixture: Fixture) {
     assert!(matches!(stale, Swap::Conflicted), "{stale:?}");
 }
 
-pub(crate) async fn a_rename_never_replaces_a_table(fixture: Fixture) {
+/// A rename never replaces a table.
+pub async fn a_rename_never_replaces_a_table(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     for (from, to, kind) in [
@@ -211,7 +235,8 @@ pub(crate) async fn a_rename_never_replaces_a_table(fixture: Fixture) {
     assert_eq!(tables, [name("b.lab"), name("b.patient")]);
 }
 
-pub(crate) async fn a_name_of_the_wrong_case_is_refused(fixture: Fixture) {
+/// A name of the wrong case is refused.
+pub async fn a_name_of_the_wrong_case_is_refused(fixture: Fixture) {
     let catalog = fixture.first;
     with_tables(&*catalog).await;
     let error = catalog.create_namespace("Bronze").await.unwrap_err();
@@ -224,7 +249,8 @@ pub(crate) async fn a_name_of_the_wrong_case_is_refused(fixture: Fixture) {
     assert_eq!(catalog.list_namespaces().await.unwrap(), ["b", "empty"]);
 }
 
-pub(crate) async fn what_one_handle_does_the_other_sees(fixture: Fixture) {
+/// What one handle does the other sees.
+pub async fn what_one_handle_does_the_other_sees(fixture: Fixture) {
     let (first, second) = (fixture.first, fixture.second);
     with_tables(&*first).await;
     assert_eq!(second.list_tables("b").await.unwrap().len(), 2);
@@ -233,7 +259,8 @@ pub(crate) async fn what_one_handle_does_the_other_sees(fixture: Fixture) {
     assert_eq!(first.pointer(&name("b.lab")).await.unwrap(), at("m1", Some("m0")));
 }
 
-pub(crate) async fn of_racing_swaps_exactly_one_wins_w2(fixture: Fixture) {
+/// Of racing swaps exactly one wins (W2).
+pub async fn of_racing_swaps_exactly_one_wins_w2(fixture: Fixture) {
     const WRITERS: usize = 8;
     const ROUNDS: usize = 20;
     let (first, second) = (fixture.first, fixture.second);

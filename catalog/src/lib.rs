@@ -10,22 +10,29 @@
 //! | [`ident`] | names of namespaces and tables, and their rules |
 //! | [`mod@pointer`] | the [`Catalog`] trait, a table's [`Pointer`], the [`Swap`] outcomes |
 //! | [`mod@open`] | a catalog from one URL |
-//! | [`glue`] | what Glue's Data Catalog says of an Iceberg table |
+//! | [`glue`] | AWS Glue as a catalog, and what it says of an Iceberg table |
 //! | [`sqlite`] | the embedded default, in the layout of PyIceberg's `SqlCatalog` |
+//! | [`rest`] | a catalog behind the Iceberg REST protocol, for reading |
 //! | [`faulty`] | a catalog that loses replies, goes stale or stalls, for tests |
 
-#[cfg(test)]
-mod contract;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod error;
 pub mod faulty;
 pub mod glue;
 pub mod ident;
+#[cfg(test)]
+mod listening;
 mod missing;
 pub mod open;
 pub mod pointer;
+pub mod rest;
 pub mod sqlite;
+mod url;
+mod waits;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use ident::TableName;
 pub use open::{OpenMode, open};
 pub use pointer::{Catalog, Pointer, Swap};
+pub use waits::Patience;

@@ -1,4 +1,5 @@
-//! What to say of a namespace or table that is not there: the names that come near it.
+//! What to say of a namespace or table that is not there, with the names that come near it, and of
+//! one that is in the way.
 
 use crate::{Error, ErrorKind, TableName};
 
@@ -27,6 +28,25 @@ pub(crate) fn missing_table(wanted: &TableName, tables: &[String]) -> Error {
         _ => format!("the namespace `{namespace}` has {}", quoted(tables)),
     };
     Error::new(ErrorKind::NotFound, format!("the table `{wanted}` does not exist; {hint}"))
+}
+
+/// The error for a name that a table or view has already.
+pub(crate) fn taken(table: &TableName) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("a table or view `{table}` exists already; choose another name or drop it first"),
+    )
+}
+
+/// The error for a namespace that is to be removed and has `count` tables and views, `first` for one.
+pub(crate) fn not_empty(namespace: &str, count: usize, first: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!(
+            "the namespace `{namespace}` is not empty: {count} stand in it, `{first}` for one; remove \
+             them first"
+        ),
+    )
 }
 
 /// The names that differ from `wanted` by case, a few letters or an ending, nearest first.

@@ -1,18 +1,28 @@
-//! A catalog from one URL.
+//! A catalog from one URL, which never holds a secret.
 //!
-//! `sqlite:///absolute/path/catalog.db` is an SQLite file. The path is absolute, because what a
-//! relative one means would change with the directory a job is started from; it is
-//! percent-decoded, so that any file name can be written (`%20` is a space, `%3F` a `?`). The
-//! four slashes that SQLAlchemy wants before an absolute path are taken too.
+//! | URL | stands for |
+//! | --- | --- |
+//! | `sqlite:///absolute/path/catalog.db` | an SQLite file |
+//! | `glue://REGION/` | AWS Glue's Data Catalog; see [`GluePlace::parse`] for options |
+//! | `rests://HOST:PORT/PATH` | an Iceberg REST catalog, for reading; see [`RestPlace::parse`] for options |
+//! | `rest://HOST:PORT/PATH` | the same without TLS |
+//!
+//! The path of an SQLite file is absolute, because what a relative one means would change with the
+//! directory a job is started from; it is percent-decoded, so that any file name can be written (`%20`
+//! is a space, `%3F` a `?`). The four slashes that SQLAlchemy wants before an absolute path are taken
+//! too.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::glue::{GlueCatalog, GlueOptions, GluePlace};
+use crate::rest::{RestCatalog, RestPlace};
 use crate::sqlite::SqliteCatalog;
-use crate::{Catalog, Error, ErrorKind, Result};
+use crate::url::{invalid, percent_decoded, percent_encoded};
+use crate::{Catalog, Error, ErrorKind, Patience, Result};
 
 /// Whether a catalog that is not there may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +33,30 @@ pub enum OpenMode {
     Create,
 }
 
-/// The catalog that stands behind a URL; see the module's text for the forms.
+/// The catalog that stands behind a URL; see the module's text for the forms. Of a service nothing is
+/// asked yet, so `mode` is for files.
 ///
 /// # Errors
 /// `InvalidInput` for text that is no catalog URL; `Unsupported` for a scheme that no back end
 /// serves; otherwise those of [`SqliteCatalog::open`].
 pub async fn open(url: &str, mode: OpenMode) -> Result<Arc<dyn Catalog>> {
-    let path = sqlite_path(url)?;
-    Ok(Arc::new(SqliteCatalog::open(&path, mode).await?))
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("glue") => {
+            let options = GlueOptions { seed: machine_seed(), ..GlueOptions::default() };
+            Ok(Arc::new(GlueCatalog::connect(GluePlace::parse(url)?, options).await))
+        }
+        Some("rest" | "rests") => {
+            let place = RestPlace::parse(url)?;
+            Ok(Arc::new(RestCatalog::connect(place, Patience::default(), machine_seed())?))
+        }
+        _ => Ok(Arc::new(SqliteCatalog::open(&sqlite_path(url)?, mode).await?)),
+    }
+}
+
+/// A number that differs from process to process, so that clients that wait do not wait alike.
+fn machine_seed() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 /// The URL of an SQLite catalog in the file `path`, which is made absolute first.
@@ -43,31 +69,25 @@ pub fn sqlite_url(path: &Path) -> Result<String> {
     }
     let path = std::path::absolute(path)
         .map_err(|e| Error::io(e, "find the absolute path of the catalog file", path.display()))?;
-    let mut url = String::from("sqlite://");
-    for &byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-            url.push(char::from(byte));
-        } else if write!(url, "%{byte:02X}").is_err() {
-            return Err(Error::new(ErrorKind::Internal, "a URL could not be written to memory"));
-        }
-    }
-    Ok(url)
+    let path = percent_encoded(path.as_os_str().as_bytes(), b"/-._~")?;
+    Ok(format!("sqlite://{path}"))
 }
 
 /// The path in an SQLite URL.
 fn sqlite_path(url: &str) -> Result<PathBuf> {
-    let invalid = |text: String| Error::new(ErrorKind::InvalidInput, text);
     // Of a URL that is not understood only the scheme is shown: the rest may hold a password.
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(invalid(format!(
-            "`{url}` is not a catalog URL; write sqlite:///absolute/path/catalog.db"
+            "`{url}` is not a catalog URL; write sqlite:///absolute/path/catalog.db, \
+             glue://REGION/ or rests://HOST/"
         )));
     };
     if !scheme.eq_ignore_ascii_case("sqlite") {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!(
-                "catalogs of the kind `{scheme}:` are not supported; use sqlite:///absolute/path"
+                "catalogs of the kind `{scheme}:` are not supported; use sqlite:///absolute/path, \
+                 glue://REGION/ or rests://HOST/"
             ),
         ));
     }
@@ -90,25 +110,6 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
             "`{url}` has a `%` without the two digits of a byte; write a `%` of the name as %25"
         ))
     })?)))
-}
-
-/// The bytes that percent-encoded text stands for; none if an escape is malformed or a NUL.
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = if byte == b'%' { hex(rest.next()?)? * 16 + hex(rest.next()?)? } else { byte };
-        if byte == 0 {
-            return None;
-        }
-        bytes.push(byte);
-    }
-    Some(bytes)
-}
-
-/// The value of one hexadecimal digit.
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -174,6 +175,22 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("sqlite:///"), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn services_are_opened_without_asking_them() {
+        for (url, same) in [
+            ("glue://us-east-1", "glue://us-east-1/"),
+            ("rest://127.0.0.1:1", "rest://127.0.0.1:1/"),
+            ("RESTS://lake.example/a", "rests://lake.example/a/"),
+        ] {
+            assert_eq!(open(url, OpenMode::Existing).await.unwrap().url(), same);
+        }
+        for url in ["glue://", "rest://", "rests://me:hunter2@host"] {
+            let error = open(url, OpenMode::Existing).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -104,7 +104,8 @@ pub trait Catalog: Debug + Send + Sync {
     /// `NotFound`.
     async fn drop_table(&self, table: &TableName) -> Result<()>;
 
-    /// Gives a table another name, in one step; its files stay where they are.
+    /// Gives a table another name; its files stay where they are. It is one step, but in AWS Glue, which
+    /// has none for it (`docs/glue.md`).
     ///
     /// # Errors
     /// `NotFound` if the table or the new namespace does not exist; `AlreadyExists` if the new

@@ -15,6 +15,7 @@ mod commits;
 mod diff;
 mod engines;
 mod evolution;
+mod glue;
 mod inserts;
 mod inspect;
 mod loads;

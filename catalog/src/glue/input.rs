@@ -14,7 +14,7 @@ pub const PREVIOUS_METADATA_LOCATION: &str = "previous_metadata_location";
 
 /// The parameter that says what a table is, and its value for Iceberg. Others write the value in lower
 /// case too.
-const TABLE_TYPE: &str = "table_type";
+pub(crate) const TABLE_TYPE: &str = "table_type";
 const ICEBERG: &str = "ICEBERG";
 
 /// What Glue calls a table whose files it does not own.

@@ -6,6 +6,7 @@
 //! | `columns.rs` | a table's columns, for people and for engines that do not read Iceberg |
 //! | [`actions`] | the Data Catalog as it answers clients |
 //! | `input.rs` | an Iceberg table as a [`TableInput`]; whose parameters stay |
+//! | `client/` | [`GlueCatalog`]: AWS Glue as a catalog |
 //!
 //! Glue's columns never say what is in a table: engines read the metadata file that the parameter
 //! `metadata_location` names.
@@ -14,11 +15,14 @@
 //! `GlueTableOperations` and `IcebergToGlueConverter` of Apache Iceberg 1.10.
 
 pub mod actions;
+mod client;
 mod columns;
 mod input;
 mod model;
 
+pub use client::{GlueCatalog, GlueOptions, GluePlace};
 pub use columns::{columns, type_text};
+pub(crate) use input::TABLE_TYPE;
 pub use input::{
     METADATA_LOCATION, PREVIOUS_METADATA_LOCATION, is_iceberg, pointer_of, table_input,
 };

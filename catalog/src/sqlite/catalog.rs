@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::connection::{BUSY_TIMEOUT, Database, Live};
 use super::schema::{CATALOG_NAME, Layout};
 use crate::ident::check_name;
-use crate::missing::{missing_namespace, missing_table};
+use crate::missing::{missing_namespace, missing_table, not_empty, taken};
 use crate::open::{OpenMode, sqlite_url};
 use crate::{Catalog, Error, ErrorKind, Pointer, Result, Swap, TableName};
 
@@ -128,14 +128,7 @@ impl Catalog for SqliteCatalog {
             let tables = all_tables(live, &namespace, "")?;
             match tables.first() {
                 None => Err(missing_namespace(&namespace, &all_namespaces(live)?)),
-                Some(first) => Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!(
-                        "the namespace `{namespace}` is not empty: {} stand in it, `{first}` for \
-                         one; remove them first",
-                        tables.len()
-                    ),
-                )),
+                Some(first) => Err(not_empty(&namespace, tables.len(), first)),
             }
         })
         .await
@@ -162,7 +155,7 @@ impl Catalog for SqliteCatalog {
             match live.write("register the table", &sql, values) {
                 Ok(0) => Err(missing_namespace(table.namespace(), &all_namespaces(live)?)),
                 Ok(_) => Ok(()),
-                Err(error) => Err(taken(error, &table)),
+                Err(error) => Err(naming(error, &table)),
             }
         })
         .await
@@ -235,7 +228,7 @@ impl Catalog for SqliteCatalog {
         self.call(move |live| {
             if from == to {
                 pointer(live, &from)?;
-                return Err(already_exists(&to));
+                return Err(taken(&to));
             }
             let sql = format!(
                 "UPDATE iceberg_tables SET table_namespace = ?2, table_name = ?3
@@ -251,7 +244,7 @@ impl Catalog for SqliteCatalog {
                     Err(missing_namespace(to.namespace(), &all_namespaces(live)?))
                 }
                 Ok(_) => Ok(()),
-                Err(error) => Err(taken(error, &to)),
+                Err(error) => Err(naming(error, &to)),
             }
         })
         .await
@@ -290,15 +283,8 @@ fn missing(live: &Live, table: &TableName) -> Result<Error> {
 }
 
 /// Names the table in the error for a row that is there already.
-pub(super) fn taken(error: Error, table: &TableName) -> Error {
-    if error.kind() == ErrorKind::AlreadyExists { already_exists(table) } else { error }
-}
-
-fn already_exists(table: &TableName) -> Error {
-    Error::new(
-        ErrorKind::AlreadyExists,
-        format!("a table or view `{table}` exists already; choose another name or drop it first"),
-    )
+pub(super) fn naming(error: Error, table: &TableName) -> Error {
+    if error.kind() == ErrorKind::AlreadyExists { taken(table) } else { error }
 }
 
 pub(super) fn namespace_exists(live: &Live, namespace: &str) -> Result<bool> {

@@ -20,7 +20,7 @@ pub(crate) async fn fixture() -> Fixture {
     Fixture {
         first: Arc::new(SqliteCatalog::open(&path, OpenMode::Create).await.unwrap()),
         second: Arc::new(SqliteCatalog::open(&path, OpenMode::Existing).await.unwrap()),
-        _keep: Box::new(folder),
+        keep: Box::new(folder),
     }
 }
 

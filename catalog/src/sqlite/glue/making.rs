@@ -6,7 +6,7 @@ use super::{GlueEntry, GlueRow, entry_columns, written};
 use crate::glue::{TableInput, pointer_of};
 use crate::missing::missing_namespace;
 use crate::sqlite::SqliteCatalog;
-use crate::sqlite::catalog::{NAMESPACE_EXISTS, all_namespaces, namespace_exists, taken};
+use crate::sqlite::catalog::{NAMESPACE_EXISTS, all_namespaces, namespace_exists, naming};
 use crate::sqlite::connection::Live;
 use crate::sqlite::schema::{CATALOG_NAME, Layout};
 use crate::{Error, ErrorKind, Result, TableName};
@@ -34,7 +34,7 @@ impl SqliteCatalog {
             match made {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(missing_namespace(table.namespace(), &all_namespaces(live)?)),
-                Err(error) => Err(taken(error, &table)),
+                Err(error) => Err(naming(error, &table)),
             }
         })
         .await
