@@ -74,6 +74,46 @@ impl Server {
     }
 }
 
+/// `northstar serve` over a warehouse of its own, which ends when this is dropped.
+#[derive(Debug)]
+pub struct OwnServer {
+    url: String,
+    process: Child,
+}
+
+impl OwnServer {
+    /// A server over the warehouse in a folder, for whoever asks on this machine.
+    pub fn over(warehouse: &Path) -> Self {
+        let program = std::env::var_os("NORTHSTAR_BIN")
+            .expect("set NORTHSTAR_BIN to the northstar program, or run `make test`");
+        let mut command = Command::new(program);
+        command.arg("--warehouse").arg(warehouse);
+        command.args(["serve", "--anonymous", "--listen", "127.0.0.1:0"]);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut line = String::new();
+        let output = process.stdout.take().expect("a pipe");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        let url = line.trim().strip_prefix("listening on ").expect("the server starts").to_owned();
+        Self { url, process }
+    }
+
+    /// Its URL, `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let ended = self.process.kill().and_then(|()| self.process.wait());
+        ended.expect("the server ends");
+    }
+}
+
 /// The path of a server's program.
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("serve").join(name)

@@ -1,4 +1,5 @@
-//! `glue://` over moto made strict and over ministack, and what these do otherwise than AWS.
+//! `glue://` over moto made strict, over ministack and over `northstar serve`, and what the first two do
+//! otherwise than AWS.
 //!
 //! Another server is one more module: any URL will do.
 
@@ -14,7 +15,7 @@ use northstar_catalog::contract::{self, Fixture, metadata, name};
 use northstar_catalog::glue::{GlueCatalog, GlueOptions, GluePlace};
 use northstar_catalog::{Catalog, Swap};
 
-use crate::stand_in::Server;
+use crate::stand_in::{OwnServer, Server};
 
 mod moto_strict {
     use super::{Fixture, Server, contract, over};
@@ -31,6 +32,20 @@ mod ministack {
 
     async fn fixture() -> Fixture {
         over(Server::ministack().url()).await
+    }
+
+    contract::tests!(fixture);
+}
+
+/// This project's own server, a process of it for each test.
+mod northstar {
+    use super::{Fixture, OwnServer, contract, over};
+
+    async fn fixture() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let server = OwnServer::over(folder.path());
+        let over = over(server.url()).await;
+        Fixture { keep: Box::new((server, folder)), ..over }
     }
 
     contract::tests!(fixture);

@@ -7,54 +7,29 @@ that was read. With `--moto` the same clients commit to moto, for its latencies;
 """
 
 import argparse
-import contextlib
 import random
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from expect import expect
-from glue_catalog import table_input
+from glue_catalog import stand_in, table_input
 from server import Server
 
 CONFLICT = "ConcurrentModificationException"
 
 
-@contextlib.contextmanager
-def moto():
-    """Moto's server in a process of its own; the system gives it a port."""
-    code = (
-        "import werkzeug.serving, moto.server as m\n"
-        "app = m.DomainDispatcherApplication(m.create_backend_app)\n"
-        "server = werkzeug.serving.make_server('127.0.0.1', 0, app, threaded=True)\n"
-        "print(server.server_port, flush=True)\n"
-        "server.serve_forever()\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
-        client = lambda service, **settings: Server.client(types.SimpleNamespace(url=url), service, **settings)  # noqa: E731
-        yield types.SimpleNamespace(url=url, client=client)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 class Clients:
     """Clients that commit until their work or their time is done."""
 
-    def __init__(self, server, asked):
-        self.server, self.asked = server, asked
+    def __init__(self, glue, asked):
+        # Clients of boto3 are safe to share; making one for each thread takes longer than the test.
+        self.glue, self.asked = glue, asked
         self.done, self.conflicts, self.seconds = [0] * asked.tables, 0, []
         self.lock = threading.Lock()
-        # Clients of boto3 are safe to share; making one for each thread takes longer than the test.
-        self.glue = server.client("glue")
         self.left = asked.commits if asked.seconds is None else None
         self.end = None
 
@@ -130,16 +105,18 @@ def main():
     parser.add_argument("--moto", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Server(asked.northstar, Path(folder), anonymous=True) as server:
-        clients = Clients(server, asked).run()
+        clients = Clients(server.client("glue"), asked).run()
         commits, versions = clients.found()
         expect("commits that stayed", commits, clients.done)
         expect("a version for each", versions, [str(done) for done in clients.done])
         print(clients.told("northstar"))
     if asked.moto:
-        with moto() as server:
-            clients = Clients(server, asked).run()
+        process, server = stand_in("moto")
+        with process:
+            clients = Clients(Server.client(server, "glue"), asked).run()
             commits, _ = clients.found()
             print(f"{clients.told('moto')}; {sum(clients.done) - sum(commits)} updates lost")
+            process.stdin.close()
 
 
 if __name__ == "__main__":
