@@ -8,39 +8,13 @@ Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-
-
-def step(title: str, command: list[str | Path]) -> bool:
-    """Runs one command; prints what it prints only if it fails."""
-    begun = time.monotonic()
-    done = subprocess.run([str(part) for part in command], text=True, capture_output=True)
-    if done.returncode != 0:
-        print(done.stdout)
-        print(done.stderr, file=sys.stderr)
-        print(f"interop test FAILED: {title}", file=sys.stderr)
-        return False
-    shown = [f"interop test ok: {title} ({time.monotonic() - begun:.0f} s)"]
-    shown += [f"  {line}" for line in done.stdout.splitlines() if " alike, " in line]
-    print("\n".join(shown), flush=True)
-    return True
-
-
-def in_turn(steps: list[tuple[str, list[str | Path]]]) -> int:
-    """How many steps passed, one after the other; those after one that failed are not tried."""
-    passed = 0
-    for title, command in steps:
-        if not step(title, command):
-            break
-        passed += 1
-    return passed
+sys.path.insert(0, str(HERE.parent))
+from steps import in_lanes  # noqa: E402
 
 
 def main() -> None:
@@ -82,8 +56,7 @@ def main() -> None:
         ]
         # Most steps wait for one process at a time, so two lanes take less than one.
         lanes = [on_the_demo, on_their_own]
-        with ThreadPoolExecutor(len(lanes)) as threads:
-            passed = sum(threads.map(in_turn, lanes))
+        passed = in_lanes("interop", lanes, lambda line: " alike, " in line, goes_on=False)
     failed = sum(map(len, lanes)) - passed
     print(f"interop: {passed} passed; {failed} failed or not tried; 0 ignored")
     sys.exit(1 if failed else 0)

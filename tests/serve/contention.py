@@ -8,7 +8,6 @@ that was read. With `--moto` the same clients commit to moto, for its latencies;
 
 import argparse
 import random
-import sys
 import tempfile
 import threading
 import time

@@ -5,8 +5,6 @@
 PyIceberg and northstar make, read and change the same tables, in turn and at once; no row is lost.
 """
 
-import json
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -41,44 +39,36 @@ def rows(*ids, writer):
     return pa.table({"id": list(ids), "writer": [writer] * len(ids)}, schema=SCHEMA)
 
 
-def northstar(binary, server, statement):
-    command = [binary, "--warehouse", server.warehouse, "--output", "json", "sql", statement]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"northstar: {done.stderr}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def ids(server, table):
+    return [row[0] for row in server.sql(f"SELECT id FROM {table} ORDER BY id")]
 
 
-def ids(binary, server, table):
-    return [row["id"] for row in northstar(binary, server, f"SELECT id FROM {table} ORDER BY id")]
-
-
-def in_turn(binary, server, glue):
+def in_turn(server, glue):
     glue.create_namespace("bronze", {"comment": "as received"})
     table = glue.create_table("bronze.lab", SCHEMA)
     table.append(rows(1, 2, writer="pyiceberg"))
-    expect("rows that northstar reads", ids(binary, server, "bronze.lab"), [1, 2])
-    northstar(binary, server, "INSERT INTO bronze.lab VALUES (3, 'northstar')")
+    expect("rows that northstar reads", ids(server, "bronze.lab"), [1, 2])
+    server.sql("INSERT INTO bronze.lab VALUES (3, 'northstar')")
     expect("rows that PyIceberg reads", sorted(glue.load_table("bronze.lab").scan().to_arrow()["id"].to_pylist()), [1, 2, 3])
     table = glue.load_table("bronze.lab")
     table.delete("id = 1")
     with table.update_schema() as change:
         change.add_column("note", StringType())
-    northstar(binary, server, "UPDATE bronze.lab SET note = 'seen' WHERE id = 2")
-    expect("rows", ids(binary, server, "bronze.lab"), [2, 3])
+    server.sql("UPDATE bronze.lab SET note = 'seen' WHERE id = 2")
+    expect("rows", ids(server, "bronze.lab"), [2, 3])
     told = server.client("glue").get_table(DatabaseName="bronze", Name="lab")["Table"]["StorageDescriptor"]["Columns"]
     expect("columns in Glue, after a commit that told Glue nothing", [c["Name"] for c in told], ["id", "writer", "note"])
 
 
-def stale(binary, server, glue):
+def stale(server, glue):
     """A client whose view of the table was overtaken commits on top, or is refused: never over it."""
     held = glue.load_table("bronze.lab")
-    northstar(binary, server, "INSERT INTO bronze.lab VALUES (4, 'northstar', NULL)")
+    server.sql("INSERT INTO bronze.lab VALUES (4, 'northstar', NULL)")
     held.append(pa.table({"id": [5], "writer": ["pyiceberg"], "note": [None]}, schema=SCHEMA.append(pa.field("note", pa.string()))))
-    expect("nothing is lost", ids(binary, server, "bronze.lab"), [2, 3, 4, 5])
+    expect("nothing is lost", ids(server, "bronze.lab"), [2, 3, 4, 5])
 
 
-def at_once(binary, server, glue):
+def at_once(server, glue):
     glue.create_table("bronze.raced", SCHEMA, properties={"commit.retry.num-retries": "20"})
 
     def pyiceberg(writer):
@@ -99,15 +89,15 @@ def at_once(binary, server, glue):
         done = []
         for number in range(ROUNDS):
             wanted = writer * 1_000 + number
-            northstar(binary, server, f"INSERT INTO bronze.raced VALUES ({wanted}, 'northstar')")
+            server.sql(f"INSERT INTO bronze.raced VALUES ({wanted}, 'northstar')")
             done.append(wanted)
         return done
 
     with ThreadPoolExecutor(4) as threads:
         writers = [threads.submit(run, n) for n, run in enumerate((pyiceberg, engine, pyiceberg, engine))]
         written = sorted(wanted for writer in writers for wanted in writer.result())
-    expect("rows that both wrote at once", ids(binary, server, "bronze.raced"), written)
-    snapshots = northstar(binary, server, "SELECT count(*) AS n FROM bronze.raced$snapshots")[0]["n"]
+    expect("rows that both wrote at once", ids(server, "bronze.raced"), written)
+    snapshots = server.sql("SELECT count(*) AS n FROM bronze.raced$snapshots")[0][0]
     expect("a snapshot for each commit", int(snapshots), len(written))
     version = server.client("glue").get_table(DatabaseName="bronze", Name="raced")["Table"]["VersionId"]
     expect("a version for each commit", int(version), len(written))
@@ -135,9 +125,9 @@ def main():
     binary = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder, Server(binary, Path(folder)) as server:
         glue = catalog(server)
-        in_turn(binary, server, glue)
-        stale(binary, server, glue)
-        at_once(binary, server, glue)
+        in_turn(server, glue)
+        stale(server, glue)
+        at_once(server, glue)
         names(glue)
     print("PyIceberg and northstar lost nothing of each other's")
 

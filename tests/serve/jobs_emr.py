@@ -3,8 +3,6 @@
     python jobs_emr.py PATH_OF_NORTHSTAR
 """
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,14 +16,6 @@ from server import ACCOUNT, Server
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobs"
 OVER = {"SUCCESS", "FAILED", "CANCELLED"}
 SLOW = "SELECT count(*) FROM generate_series(1, 100000000000) AS t(v) WHERE v % 7 = 8;"
-
-
-def northstar(binary, server, statement):
-    command = [binary, "--warehouse", server.warehouse, "--output", "json", "sql", statement]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"northstar: {done.stderr}")
-    return [list(json.loads(line).values()) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 class Application:
@@ -89,8 +79,8 @@ def applications(emr, folder):
     expect("missing", emr.refused("get_application", applicationId="00none00000000"), "ResourceNotFoundException")
 
 
-def runs(binary, server, emr, application):
-    northstar(binary, server, "CREATE TABLE silver.visit (id BIGINT)")
+def runs(server, emr, application):
+    server.sql("CREATE TABLE silver.visit (id BIGINT)")
     insert = application.script("insert.sql", "INSERT INTO silver.visit VALUES (1);")
     token = str(uuid.uuid4())
     run = application.start(insert, token=token, name="insert", tags={"team": "lake"})
@@ -100,7 +90,7 @@ def runs(binary, server, emr, application):
     got = application.ended(run)
     expect("a run", (got["state"], got["name"], got["tags"]), ("SUCCESS", "insert", {"team": "lake"}))
     expect("billed for a minute of 2 cores", round(got["billedResourceUtilization"]["vCPUHour"], 3) >= 0.033, True)
-    expect("rows, once", northstar(binary, server, "SELECT count(*) FROM silver.visit"), [[1]])
+    expect("rows, once", server.sql("SELECT count(*) FROM silver.visit"), [[1]])
     launched = application.start("s3://jobs/launcher.py", "sql", "INSERT INTO silver.visit VALUES (2)")
     expect("the launcher", application.ended(launched)["state"], "SUCCESS")
     listed = emr.list_job_runs(applicationId=application.id, states=["SUCCESS"])["jobRuns"]
@@ -160,7 +150,7 @@ def main():
         emr = watch(server.client("emr-serverless"))
         applications(emr, folder)
         application = Application(emr, folder, "batch")
-        runs(binary, server, emr, application)
+        runs(server, emr, application)
         ends(emr, application)
         narrow, running = queues(emr, folder)
         waiting = narrow.start(narrow.script("slow.sql", SLOW))

@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,14 +15,6 @@ from server import ACCOUNT, Server
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobs"
 OVER = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"}
-
-
-def northstar(binary, server, statement):
-    command = [binary, "--warehouse", server.warehouse, "--output", "json", "sql", statement]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"northstar: {done.stderr}")
-    return [list(json.loads(line).values()) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def ended(glue, job, run):
@@ -68,9 +59,9 @@ def definitions(glue, folder):
     expect("tags", glue.get_tags(ResourceArn=f"arn:aws:glue:us-east-1:{ACCOUNT}:job/insert")["Tags"], {"owner": "lake"})
 
 
-def runs(binary, server, glue):
+def runs(server, glue):
     """A run's own arguments go before the job's defaults, and those that cannot be changed before all."""
-    northstar(binary, server, "CREATE TABLE silver.visit (id BIGINT, site STRING)")
+    server.sql("CREATE TABLE silver.visit (id BIGINT, site STRING)")
     run = glue.start_job_run(JobName="insert", Arguments={"--id": "7", "--site": "z"})["JobRunId"]
     got = ended(glue, "insert", run)
     expect("a run", (got["JobRunState"], got["Attempt"], got["JobName"]), ("SUCCEEDED", 0, "insert"))
@@ -82,7 +73,7 @@ def runs(binary, server, glue):
     )
     run = glue.start_job_run(JobName="insert", Arguments={"--site": odd})["JobRunId"]
     expect("a run with an odd text", ended(glue, "insert", run)["JobRunState"], "SUCCEEDED")
-    rows = northstar(binary, server, "SELECT id, site FROM silver.visit ORDER BY id")
+    rows = server.sql("SELECT id, site FROM silver.visit ORDER BY id")
     expect("rows", rows, [[1, odd], [7, "b"]])
     got = glue.get_job_runs(JobName="insert")["JobRuns"]
     expect("runs, newest first", [one["Arguments"].get("--site") for one in got], [odd, "b"])
@@ -127,7 +118,7 @@ def restarts(server, glue, folder):
     expect("runs of earlier", len(glue.get_job_runs(JobName="insert")["JobRuns"]), 2)
 
 
-def bookmarks(binary, server, glue, folder):
+def bookmarks(server, glue, folder):
     source = Path(folder, "extract")
     source.mkdir()
     (source / "lab.csv").write_text("id,value\n1,a\n", encoding="utf-8")
@@ -135,7 +126,7 @@ def bookmarks(binary, server, glue, folder):
     create(glue, "load", "northstar:load", DefaultArguments=arguments)
     run = glue.start_job_run(JobName="load")["JobRunId"]
     expect("a load", ended(glue, "load", run)["JobRunState"], "SUCCEEDED")
-    expect("its rows", northstar(binary, server, "SELECT count(*) FROM bronze.lab"), [[1]])
+    expect("its rows", server.sql("SELECT count(*) FROM bronze.lab"), [[1]])
     got = glue.get_job_bookmark(JobName="load")["JobBookmarkEntry"]
     expect("a bookmark", (got["JobName"], got["RunId"]), ("load", run))
     expect("names the table", "bronze.lab" in got["JobBookmark"], True)
@@ -152,10 +143,10 @@ def main():
         server.client("glue").create_database(DatabaseInput={"Name": "silver"})
         glue = watch(server.client("glue"))
         definitions(glue, folder)
-        runs(binary, server, glue)
+        runs(server, glue)
         failures(glue, folder)
         ends(glue, folder)
-        bookmarks(binary, server, glue, folder)
+        bookmarks(server, glue, folder)
         restarts(server, glue, folder)
         fits_model(glue)
     print(f"jobs ran; {glue.calls} answers fit the model")

@@ -7,33 +7,12 @@ NORTHSTAR_SPARK_JARS for Spark. With `--soak` the long forms run.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-
-
-def step(title: str, command: list[str | Path]) -> bool:
-    """Runs one command; prints all that it prints only if it fails."""
-    begun = time.monotonic()
-    done = subprocess.run([str(part) for part in command], text=True, capture_output=True)
-    if done.returncode != 0:
-        print(done.stdout)
-        print(done.stderr, file=sys.stderr)
-        print(f"serve test FAILED: {title}", file=sys.stderr)
-        return False
-    shown = [f"serve test ok: {title} ({time.monotonic() - begun:.0f} s)"]
-    shown += [f"  {line}" for line in done.stdout.splitlines()[-2:]]
-    print("\n".join(shown), flush=True)
-    return True
-
-
-def in_turn(steps: list[tuple[str, list[str | Path]]]) -> int:
-    """How many steps passed; each is tried."""
-    return sum(step(title, command) for title, command in steps)
+sys.path.insert(0, str(HERE.parent))
+from steps import in_lanes  # noqa: E402
 
 
 def main() -> None:
@@ -45,16 +24,9 @@ def main() -> None:
         sys.exit("serve tests need NORTHSTAR_SPARK_PYTHON and NORTHSTAR_SPARK_JARS: run `make test`")
     python = sys.executable
     if "--soak" in sys.argv:
-        passed = in_turn(
-            [
-                ("100,000 requests made at random", [python, HERE / "fuzz.py", binary, "--requests", "100000"]),
-                (
-                    "50 clients commit to 10 tables for a minute",
-                    [python, HERE / "contention.py", binary, "--seconds", "60", "--moto"],
-                ),
-            ]
-        )
-        sys.exit(0 if passed == 2 else 1)
+        fuzz = [python, HERE / "fuzz.py", binary, "--requests", "100000"]
+        contention = [python, HERE / "contention.py", binary, "--seconds", "60", "--moto"]
+        finish([[("100,000 requests made at random", fuzz), ("50 clients for a minute", contention)]])
     with_spark = ["--spark-python", spark, "--jars", jars]
     lanes = [
         [
@@ -72,8 +44,12 @@ def main() -> None:
         ],
     ]
     # Most steps wait for one process at a time, so two lanes take less than one.
-    with ThreadPoolExecutor(len(lanes)) as threads:
-        passed = sum(threads.map(in_turn, lanes))
+    finish(lanes)
+
+
+def finish(lanes: list) -> None:
+    """Runs the steps, tells how many passed, and ends."""
+    passed = in_lanes("serve", lanes, lambda line: True, goes_on=True)
     failed = sum(map(len, lanes)) - passed
     print(f"serve: {passed} passed; {failed} failed; 0 ignored")
     sys.exit(1 if failed else 0)

@@ -1,5 +1,6 @@
 """`northstar serve` for tests: started on a free port of 127.0.0.1, stopped by its process id."""
 
+import json
 import pathlib
 import subprocess
 
@@ -69,6 +70,15 @@ class Server:
 
     def log(self):
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
+
+    def sql(self, statement):
+        """The rows of a statement that the program itself runs on the same warehouse."""
+        command = [self.command[0], "--warehouse", self.warehouse, "--output", "json", "sql", statement]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"northstar: {done.stderr}")
+        lines = (line for line in done.stdout.splitlines() if line.startswith("{"))
+        return [list(json.loads(line).values()) for line in lines]
 
     def client(self, service, **settings):
         """A boto3 client of a service, without retries of its own unless asked for."""
