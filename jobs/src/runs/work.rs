@@ -49,6 +49,9 @@ impl Work {
         arguments: &[Argument],
         complete: bool,
     ) -> Result<Self, Refused> {
+        if arguments.iter().any(|argument| argument.value.contains('\0')) {
+            return Err(Refused("a value of an argument holds a zero byte".to_string()));
+        }
         if let Some(name) = location.strip_prefix("northstar:") {
             let words = Registered::named(name)?.words(arguments, complete)?;
             return Ok(Self::Command { words });
@@ -80,9 +83,6 @@ fn parameters(arguments: &[Argument]) -> Result<BTreeMap<String, String>, Refuse
     let mut parameters = BTreeMap::new();
     for Argument { name, value } in arguments {
         let name = name.replace('-', "_");
-        if value.contains('\0') {
-            return Err(Refused(format!("the argument `--{name}` holds a zero byte")));
-        }
         if parameters.insert(name.clone(), value.clone()).is_some() {
             return Err(Refused(format!("the argument `--{name}` is there twice")));
         }
@@ -146,6 +146,13 @@ mod tests {
         assert!(why.contains("northstar:compact"), "{why}");
         let missing = Work::of("/no/such/folder/a.sql", &[], true).unwrap_err();
         assert!(missing.0.contains("not there"), "{missing:?}");
+    }
+
+    #[test]
+    fn a_zero_byte_is_refused() {
+        for location in ["/a.sql", "northstar:retention"] {
+            Work::of(location, &[argument("table", "a.b\0")], false).unwrap_err();
+        }
     }
 
     #[test]
