@@ -30,7 +30,7 @@ const ADDRESS_SPACE: &str = "NORTHSTAR_ADDRESS_SPACE";
 
 /// What the program and its threads need of address space beside memory for rows, and how much more
 /// of that is reserved than is used. A run that takes more is out of bounds.
-const PROGRAM_BYTES: usize = 8 << 30;
+const PROGRAM_BYTES: usize = 4 << 30;
 const RESERVED: usize = 4;
 
 /// The variables that tell a process what it is.
@@ -254,6 +254,6 @@ mod tests {
             variables("jr_1", Path::new("/w"), 512 << 20).into_iter().collect();
         assert_eq!(variables[RUN_ID], "jr_1");
         assert_eq!(variables[PARENT], std::process::id().to_string().as_str());
-        assert_eq!(variables[ADDRESS_SPACE], (10_u64 << 30).to_string().as_str());
+        assert_eq!(variables[ADDRESS_SPACE], (6_u64 << 30).to_string().as_str());
     }
 }

@@ -49,6 +49,9 @@ impl Work {
         arguments: &[Argument],
         complete: bool,
     ) -> Result<Self, Refused> {
+        if arguments.iter().any(|argument| argument.value.contains('\0')) {
+            return Err(Refused("a value of an argument holds a zero byte".to_string()));
+        }
         if let Some(name) = location.strip_prefix("northstar:") {
             let words = Registered::named(name)?.words(arguments, complete)?;
             return Ok(Self::Command { words });
@@ -80,9 +83,6 @@ fn parameters(arguments: &[Argument]) -> Result<BTreeMap<String, String>, Refuse
     let mut parameters = BTreeMap::new();
     for Argument { name, value } in arguments {
         let name = name.replace('-', "_");
-        if value.contains('\0') {
-            return Err(Refused(format!("the argument `--{name}` holds a zero byte")));
-        }
         if parameters.insert(name.clone(), value.clone()).is_some() {
             return Err(Refused(format!("the argument `--{name}` is there twice")));
         }
@@ -90,8 +90,11 @@ fn parameters(arguments: &[Argument]) -> Result<BTreeMap<String, String>, Refuse
     Ok(parameters)
 }
 
+/// The mark of a table's last batch, by which bronze rows are numbered.
+const SEQ: &str = "northstar.seq";
+
 /// What a script is given: its parameters, the run, the job's bookmark as JSON, and for each table of
-/// it `bookmark_NAMESPACE_TABLE`, the snapshot.
+/// it `bookmark_NAMESPACE_TABLE`, the snapshot, and `bookmark_seq_NAMESPACE_TABLE`, the last `_seq`.
 pub(super) fn given(
     parameters: &BTreeMap<String, String>,
     run: &str,
@@ -102,11 +105,14 @@ pub(super) fn given(
     given.insert("JOB_RUN_ID".to_string(), json!(run));
     given.insert("JOB_BOOKMARK".to_string(), json!(bookmark));
     for (table, mark) in marks(bookmark.unwrap_or_default()) {
-        let name = format!("bookmark_{}", table.replace('.', "_"));
-        let snapshot = mark.get("snapshot-id").cloned().unwrap_or_default();
-        // Two tables of one such name have no mark: what was read is read again, nothing is skipped.
-        let is_taken = given.contains_key(&name);
-        given.insert(name, if is_taken { Value::Null } else { snapshot });
+        let table = table.replace('.', "_");
+        for (prefix, key) in [("bookmark_", "snapshot-id"), ("bookmark_seq_", SEQ)] {
+            let Some(value) = mark.get(key) else { continue };
+            let name = format!("{prefix}{table}");
+            // Two of one name have no mark: what was read is read again, and nothing is skipped.
+            let is_taken = given.contains_key(&name);
+            given.insert(name, if is_taken { Value::Null } else { value.clone() });
+        }
     }
     Value::Object(given)
 }
@@ -143,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn a_zero_byte_is_refused() {
+        for location in ["/a.sql", "northstar:retention"] {
+            Work::of(location, &[argument("table", "a.b\0")], false).unwrap_err();
+        }
+    }
+
+    #[test]
     fn parameters_do_not_hide_each_other() {
         let twice = [argument("run-date", "a"), argument("run_date", "b")];
         let Refused(why) = Work::of("/a.sql", &twice, false).unwrap_err();
@@ -151,12 +164,14 @@ mod tests {
 
     #[test]
     fn a_script_is_given_its_run_and_the_marks_of_its_job() {
-        let bookmark = r#"{"bronze.lab":{"snapshot-id":"7"},"a.b_c":{"snapshot-id":"1"},
+        let bookmark = r#"{"bronze.lab":{"snapshot-id":"7","northstar.seq":"3"},"a.b_c":{"snapshot-id":"1"},
             "a_b.c":{"snapshot-id":"2"}}"#;
         let given = given(&BTreeMap::from([("day".into(), "1".into())]), "jr_1", Some(bookmark));
         assert_eq!(given["day"], "1");
         assert_eq!(given["JOB_RUN_ID"], "jr_1");
         assert_eq!(given["bookmark_bronze_lab"], "7");
+        assert_eq!(given["bookmark_seq_bronze_lab"], "3");
+        assert!(given.get("bookmark_seq_a_b_c").is_none());
         assert_eq!(given["bookmark_a_b_c"], Value::Null);
     }
 }

@@ -32,29 +32,32 @@ pub(super) async fn start(
     let token = text(&input, "clientToken");
     input.remove("applicationId");
     input.remove("clientToken");
-    let run = new_run(runs, input, token, actor)?;
+    input.entry("mode").or_insert(json!("BATCH"));
+    input.entry("executionTimeoutMinutes").or_insert(json!(MINUTES));
     let now_ms = runs.now_ms();
     let config = runs.config().clone();
+    // What was started is found again, though it could not be started any more.
+    let run = new_run(runs, &input, &token, actor);
+    let request = Value::Object(input);
     decide(runs, move |tx| {
         let owner = match current(tx, &application, now_ms)? {
             Ok(owner) => owner,
             Err(fault) => return Ok(Err(fault)),
         };
-        let token = run.client_token.as_deref().unwrap_or_default();
-        let name = match Run::of_token(tx, owner.id, token)? {
-            Some(there) if there.request == run.request => there.name,
+        let started = match Run::of_token(tx, owner.id, &token)? {
+            Some(there) if there.request == request => Ok(there.name),
             Some(_) => {
-                return Ok(Err(conflict(
-                    "the client token was used for a job run with other parameters",
-                )));
+                Err(conflict("the client token was used for a job run with other parameters"))
             }
-            None => match insert(tx, owner, run, now_ms)? {
-                Ok(name) => name,
-                Err(fault) => return Ok(Err(fault)),
+            None => match run {
+                Ok(run) => insert(tx, owner, run, now_ms)?,
+                Err(fault) => Err(fault),
             },
         };
-        let arn = run_arn(&config, &application, &name);
-        Ok(Ok(json!({ "applicationId": application, "jobRunId": name, "arn": arn })))
+        Ok(started.map(|name| {
+            let arn = run_arn(&config, &application, &name);
+            json!({ "applicationId": application, "jobRunId": name, "arn": arn })
+        }))
     })
     .await
 }
@@ -62,8 +65,8 @@ pub(super) async fn start(
 /// The run that a request comes to, but for its owner.
 fn new_run(
     runs: &Runs,
-    mut input: Map<String, Value>,
-    token: String,
+    input: &Map<String, Value>,
+    token: &str,
     actor: &str,
 ) -> Result<NewRun, Fault> {
     if input.get("mode").is_some_and(|mode| mode == "STREAMING") {
@@ -74,22 +77,20 @@ fn new_run(
     if max_attempts > MOST_ATTEMPTS {
         return Err(invalid(format!("retryPolicy.maxAttempts must be 1 to {MOST_ATTEMPTS}")));
     }
-    let minutes = number(&input, "executionTimeoutMinutes").unwrap_or(MINUTES);
+    let minutes = number(input, "executionTimeoutMinutes").unwrap_or(MINUTES);
     if minutes > MOST_MINUTES {
         return Err(invalid(format!("executionTimeoutMinutes must be 0 to {MOST_MINUTES}")));
     }
-    Worker::of(&input)?;
-    let work = driver::work(&input, &runs.config().warehouse_arguments)?;
+    Worker::of(input)?;
+    let work = driver::work(input, &runs.config().warehouse_arguments)?;
     let tags: Tags = input.get("tags").cloned().map(tags_of).unwrap_or_default();
-    input.entry("mode").or_insert(json!("BATCH"));
-    input.insert("executionTimeoutMinutes".into(), json!(minutes));
     Ok(NewRun {
         name: id(runs),
         owner: 0,
         previous: None,
         actor: actor.to_string(),
-        client_token: Some(token),
-        request: Value::Object(input),
+        client_token: Some(token.to_string()),
+        request: Value::Object(input.clone()),
         work,
         bookmark: BookmarkMode::Disable,
         max_attempts,

@@ -196,11 +196,17 @@ async fn a_token_is_of_one_job_run() {
     assert_eq!(started(&fixture, &id, job("t1", json!({"name": "a"}))).await, run);
     let other = refusal(&fixture, "POST", &address, job("t1", json!({"name": "b"}))).await;
     assert_eq!(other, (409, "ConflictException"));
+    let scripted = started(&fixture, &id, script(&fixture, "t3")).await;
+    let again = script(&fixture, "t3");
+    std::fs::remove_file(fixture.path("job.sql")).unwrap();
+    assert_eq!(started(&fixture, &id, again).await, scripted);
+    let wrong = job("t1", json!({"retryPolicy": {"maxAttempts": 11}}));
+    assert_eq!(refusal(&fixture, "POST", &address, wrong).await, (409, "ConflictException"));
     let fixture = fixture.restart();
     assert_eq!(started(&fixture, &id, job("t1", json!({"name": "a"}))).await, run);
     assert_ne!(started(&fixture, &id, job("t2", json!({"name": "a"}))).await, run);
     let all = does(&fixture, "GET", &address, Value::Null).await.unwrap();
-    assert_eq!(all["jobRuns"].as_array().unwrap().len(), 2);
+    assert_eq!(all["jobRuns"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
