@@ -301,8 +301,20 @@ pub(crate) fn damaged(
     table: impl std::fmt::Display,
     error: iceberg::Error,
 ) -> Error {
-    let missing =
-        storage::local_path(location).is_ok_and(|path| matches!(path.try_exists(), Ok(false)));
+    let missing = match storage::stored(&error) {
+        Some(ours) if ours.kind() == ErrorKind::NotFound => true,
+        // A bucket that cannot be read says nothing about the file.
+        Some(ours) => {
+            return Error::new(ours.kind(), format!("{what} cannot be read"))
+                .with_retry(ours.retry())
+                .with_context("table", table)
+                .with_context("file", location)
+                .with_source(error);
+        }
+        None => {
+            storage::local_path(location).is_ok_and(|path| matches!(path.try_exists(), Ok(false)))
+        }
+    };
     let message = if missing {
         format!(
             "{what} is missing; restore it from a backup, or register the table at an earlier metadata file"
@@ -320,6 +332,12 @@ pub(crate) fn damaged(
 
 /// An error of Apache's `iceberg` while it wrote a file: its kind follows from the I/O error within.
 pub(crate) fn written(what: &str, location: &str, error: iceberg::Error) -> Error {
+    if let Some(ours) = storage::stored(&error) {
+        return Error::new(ours.kind(), format!("cannot write {what}"))
+            .with_retry(ours.retry())
+            .with_context("path", location)
+            .with_source(error);
+    }
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {

@@ -2,12 +2,14 @@
 
 mod maintain;
 pub(crate) mod refs;
+mod storage;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use maintain::{Maintain, Target};
+pub(crate) use storage::Storage;
 
 const EXAMPLES: &str = "Examples:
   northstar demo                                   see it all on synthetic data
@@ -36,7 +38,7 @@ pub(crate) const DEFAULT_REASON: &str = "command line";
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Folder that holds the catalog and the tables
+    /// Folder that holds the catalog and the tables, or s3://BUCKET/PREFIX for the tables alone
     #[arg(long, global = true, value_name = "DIR", default_value = "./lake")]
     pub(crate) warehouse: PathBuf,
     /// How results are printed
@@ -51,6 +53,8 @@ pub(crate) struct Global {
     /// Why; recorded likewise
     #[arg(long, global = true, default_value = DEFAULT_REASON)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) storage: Storage,
     /// More log lines (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,

@@ -177,8 +177,7 @@ fn each_row(
             .with_context("file", path)
             .with_source(source)
     };
-    let local = storage::local_path(path)?;
-    let file = std::fs::File::open(&local).map_err(|error| Error::io(error, "read", path))?;
+    let file = storage::open(path)?;
     // Types come from Parquet, not from what the writer noted of its own arrow types.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)

@@ -14,6 +14,7 @@ use iceberg::spec::{
 use iceberg::table::Table;
 
 use super::manifest_cache::ManifestCache;
+use crate::storage::stored;
 use crate::{Error, ErrorKind, Result};
 
 /// How many manifests or delete files are read at a time.
@@ -161,6 +162,12 @@ pub(super) async fn unreadable(
     path: &str,
     what: &str,
 ) -> Error {
+    if let Some(ours) = stored(&error).filter(|ours| ours.kind() != ErrorKind::NotFound) {
+        return Error::new(ours.kind(), format!("cannot read a {what}"))
+            .with_retry(ours.retry())
+            .with_context("file", path)
+            .with_source(error);
+    }
     let kind = match error.kind() {
         iceberg::ErrorKind::FeatureUnsupported => ErrorKind::Unsupported,
         _ => ErrorKind::Damaged,

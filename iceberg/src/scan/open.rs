@@ -18,6 +18,7 @@ use parquet::errors::ParquetError;
 use super::readers::{LiveRows, Readers, Way};
 use super::slice::FileSlice;
 use super::statistics::constant_statistics;
+use crate::storage::s3::kind_of;
 use crate::{Error, ErrorKind};
 
 /// The Parquet reader's morsels, with files named in errors.
@@ -191,6 +192,6 @@ fn store_kind(error: &object_store::Error) -> ErrorKind {
         | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
         // A local file that is shorter than its manifest says.
         object_store::Error::Generic { store: "LocalFileSystem", .. } => ErrorKind::Damaged,
-        _ => ErrorKind::Storage,
+        error => kind_of(error),
     }
 }

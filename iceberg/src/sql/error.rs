@@ -9,6 +9,8 @@ use datafusion::object_store;
 use datafusion::parquet::errors::ParquetError;
 use northstar_catalog::{Error, ErrorKind};
 
+use crate::storage::s3::kind_of;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a statement's failure is to its caller; use it on what running a `DataFrame` returns, too.
@@ -180,7 +182,7 @@ fn store_kind(error: &object_store::Error) -> ErrorKind {
         object_store::Error::NotFound { .. } => ErrorKind::Damaged,
         object_store::Error::PermissionDenied { .. }
         | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
-        _ => ErrorKind::Storage,
+        error => kind_of(error),
     }
 }
 
