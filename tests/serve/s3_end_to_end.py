@@ -122,7 +122,8 @@ def bucket_policy(binary: Path, root: Path) -> None:
         folder.mkdir()
         load = ("load", "csv", "--from", str(small), "--into", "bronze")
         program = Program(binary, folder, f"s3://{BUCKET}/w", server.url, options=["--allow-unencrypted"])
-        program.run(*load).fails(1, "AccessDenied", "bucket's policy", "kms:GenerateDataKey")
+        # moto gives no code.
+        program.run(*load).fails(1, "status 403", "bucket's policy", "kms:GenerateDataKey")
         assert not objects(client, BUCKET)
         program.options = ["--kms-key", KEY]
         program.run(*load).ok()

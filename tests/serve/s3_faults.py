@@ -14,7 +14,7 @@ from pathlib import Path
 
 from s3_northstar import Program, Run, wide_rows
 from s3_proxy import BUSY, EXPIRED, LOST, PASS, UNSENT, Proxy, Request, Rule
-from s3_server import KEY, Server, objects, uploads
+from s3_server import KEY, Server, abort_all, objects, uploads
 
 BUCKET = "lake"
 TABLE = "bronze.big"
@@ -187,8 +187,7 @@ def expired(bench: Bench, proxy: Proxy) -> None:
     program = bench.place("expired-for-good", proxy.with_rule(after).url)
     run = program.run(*bench.load(bench.second)).fails(3, "ExpiredToken", "sign in again")
     # With credentials that are no good, nothing can be tidied up either.
-    for upload in bench.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-        bench.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+    abort_all(bench.client, BUCKET)
     assert bench.finishes(program, run) == "old"
     print("  expired-for-good: as it was", flush=True)
 
@@ -217,8 +216,7 @@ def drawn(bench: Bench, proxy: Proxy) -> None:
         program = bench.place(f"drawn-{seed}", proxy.with_rule(rule).url)
         run = program.run("--s3-retries", retries, *bench.load(bench.second))
         assert run.code in (0, 3), f"exit {run.code}\n{run.err}"
-        for upload in bench.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-            bench.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+        abort_all(bench.client, BUCKET)
         hit = f"{len(proxy.seen.faults)} of {len(proxy.seen.requests)} requests hit"
         print(f"  drawn, seed {seed}: {hit}, exit {run.code}, {bench.finishes(program, run)} table", flush=True)
 

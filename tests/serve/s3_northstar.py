@@ -61,8 +61,8 @@ class Program:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": str(self.folder / "none"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "none"),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "HOME": str(self.folder),
             **self.env,
         }

@@ -107,6 +107,13 @@ class Proxy:
 
     def handle(self, handler: BaseHTTPRequestHandler, host: str, port: int) -> None:
         """One request."""
+        try:
+            self._handle(handler, host, port)
+        except (BrokenPipeError, ConnectionResetError):
+            # The client gave up: on a late answer, or on a part whose sibling failed.
+            handler.close_connection = True
+
+    def _handle(self, handler: BaseHTTPRequestHandler, host: str, port: int) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         what = self._decide(handler)
         if what == BUSY:
@@ -155,9 +162,6 @@ class Proxy:
                 handler.send_header("Content-Length", str(len(content)))
             handler.end_headers()
             handler.wfile.write(content)
-        except (BrokenPipeError, ConnectionResetError):
-            # The client gave up on a late answer.
-            handler.close_connection = True
         finally:
             upstream.close()
 

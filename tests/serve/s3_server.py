@@ -79,5 +79,16 @@ def objects(client, bucket: str) -> dict[str, int]:  # noqa: ANN001
 
 
 def uploads(client, bucket: str) -> list[str]:  # noqa: ANN001
-    """Uploads in parts that were neither completed nor given up."""
-    return [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+    """Parts of uploads that were neither completed nor given up.
+
+    An upload whose beginning nobody was told of stays, without a part.
+    """
+    found = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    ids = [{"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]} for upload in found]
+    return [f"{of['Key']} part {part['PartNumber']}" for of in ids for part in client.list_parts(**of).get("Parts", [])]
+
+
+def abort_all(client, bucket: str) -> None:  # noqa: ANN001
+    """Does what a lifecycle rule does to uploads that were left."""
+    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -113,8 +113,9 @@ pub(super) async fn size_bytes(lake: &Lake, location: &str) -> Result<Option<u64
 }
 
 fn not_seen(message: &str, location: &str, error: iceberg::Error) -> Error {
-    let kind = storage::stored(&error).map_or(ErrorKind::Storage, Error::kind);
-    Error::new(kind, message).with_context("file", location).with_source(error)
+    let ours = storage::of_bucket(&error, message);
+    ours.unwrap_or_else(|| Error::new(ErrorKind::Storage, message).with_source(error))
+        .with_context("file", location)
 }
 
 /// The snapshots of a table, oldest first.

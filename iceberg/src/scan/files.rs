@@ -14,7 +14,7 @@ use iceberg::spec::{
 use iceberg::table::Table;
 
 use super::manifest_cache::ManifestCache;
-use crate::storage::stored;
+use crate::storage::of_bucket;
 use crate::{Error, ErrorKind, Result};
 
 /// How many manifests or delete files are read at a time.
@@ -162,11 +162,9 @@ pub(super) async fn unreadable(
     path: &str,
     what: &str,
 ) -> Error {
-    if let Some(ours) = stored(&error).filter(|ours| ours.kind() != ErrorKind::NotFound) {
-        return Error::new(ours.kind(), format!("cannot read a {what}"))
-            .with_retry(ours.retry())
-            .with_context("file", path)
-            .with_source(error);
+    let ours = of_bucket(&error, format!("cannot read a {what}"));
+    if let Some(ours) = ours.filter(|ours| ours.kind() != ErrorKind::NotFound) {
+        return ours.with_context("file", path);
     }
     let kind = match error.kind() {
         iceberg::ErrorKind::FeatureUnsupported => ErrorKind::Unsupported,

@@ -37,6 +37,13 @@ pub(crate) fn stored(error: &iceberg::Error) -> Option<&Error> {
     None
 }
 
+/// An error of ours that says what could not be done, if one of a bucket is behind Apache's.
+pub(crate) fn of_bucket(error: &iceberg::Error, what: impl Into<String>) -> Option<Error> {
+    let ours = stored(error)?;
+    let error = Error::new(ours.kind(), what).with_retry(ours.retry());
+    Some(error.with_source(ours.to_string()))
+}
+
 /// Makes [`AnyFiles`].
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct AnyFilesFactory;

@@ -29,7 +29,7 @@ mod stores;
 mod tests;
 
 pub use file_io::file_io;
-pub(crate) use file_io::stored;
+pub(crate) use file_io::{of_bucket, stored};
 pub use files::{About, about, discard, make_durable, renew};
 pub(crate) use files::{about_all, remove, remove_objects};
 pub(crate) use input::{Input, open};

@@ -44,7 +44,7 @@ pub fn create(location: &str) -> Result<Output> {
         Place::Local(path) => path,
         Place::S3(object) => {
             let bucket = stores::bucket(&object.bucket)?;
-            return Ok(Output::S3(Box::new(Upload::new(bucket, object.key))));
+            return Ok(Output::S3(Box::new(Upload::new(bucket, object))));
         }
     };
     let failed = |error| Error::io(error, "create a file", path.display());

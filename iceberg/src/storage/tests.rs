@@ -1,13 +1,16 @@
 //! Files in a bucket, in memory.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use futures::TryStreamExt;
 use iceberg::ErrorKind as IcebergKind;
 use object_store::memory::InMemory;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{MultipartId, ObjectStore, ObjectStoreExt, PutPayload, PutResult, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use prost::bytes::Bytes;
 
@@ -15,11 +18,104 @@ use super::s3::{Bucket, Upload};
 use super::*;
 use crate::ErrorKind;
 
+/// What goes wrong with uploads in parts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// A part of this number is refused.
+    Part(usize),
+    /// Objects are made, but nobody is told.
+    LostCompletion,
+}
+
+/// Uploads in parts to a bucket in memory, whose parts come in any order.
+struct Parts {
+    store: Arc<InMemory>,
+    fault: Fault,
+    begun: Mutex<BTreeMap<String, BTreeMap<usize, PutPayload>>>,
+}
+
+impl Parts {
+    fn under_way(&self) -> usize {
+        self.begun.lock().unwrap().len()
+    }
+}
+
+fn refused() -> object_store::Error {
+    object_store::Error::Generic { store: "test", source: "refused".into() }
+}
+
+#[async_trait]
+impl MultipartStore for Parts {
+    async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
+        self.begun.lock().unwrap().insert(path.to_string(), BTreeMap::new());
+        Ok(path.to_string())
+    }
+
+    async fn put_part(
+        &self,
+        _: &Path,
+        id: &MultipartId,
+        number: usize,
+        bytes: PutPayload,
+    ) -> Result<PartId> {
+        if self.fault == Fault::Part(number) {
+            return Err(refused());
+        }
+        self.begun.lock().unwrap().get_mut(id).unwrap().insert(number, bytes);
+        Ok(PartId { content_id: number.to_string() })
+    }
+
+    async fn complete_multipart(
+        &self,
+        path: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        let sent = self.begun.lock().unwrap().remove(id).unwrap();
+        let numbers: Vec<String> = sent.keys().map(usize::to_string).collect();
+        assert_eq!(parts.into_iter().map(|part| part.content_id).collect::<Vec<_>>(), numbers);
+        let payload = sent.into_values().flatten().collect();
+        let put = self.store.put(path, payload).await?;
+        if self.fault == Fault::LostCompletion { Err(refused()) } else { Ok(put) }
+    }
+
+    async fn abort_multipart(&self, _: &Path, id: &MultipartId) -> Result<()> {
+        self.begun.lock().unwrap().remove(id).unwrap();
+        Ok(())
+    }
+}
+
 /// An empty bucket of this name; tests run at once in one process, so each has its own.
 fn bucket(name: &str) -> Arc<InMemory> {
+    faulty(name, Fault::None).0
+}
+
+fn faulty(name: &str, fault: Fault) -> (Arc<InMemory>, Arc<Parts>) {
     let store = Arc::new(InMemory::new());
-    stores::add(name, Bucket::of(Arc::clone(&store)));
-    store
+    let parts = Parts { store: Arc::clone(&store), fault, begun: Mutex::default() };
+    let parts = Arc::new(parts);
+    stores::add(name, Bucket::of(Arc::clone(&store) as _, Arc::clone(&parts) as _));
+    (store, parts)
+}
+
+/// An upload in parts of ten bytes.
+fn upload(bucket: &str, key: &str) -> Upload {
+    let object = Object { bucket: bucket.to_string(), key: Path::from(key) };
+    Upload::new(stores::bucket(bucket).unwrap(), object).with_part_bytes(10)
+}
+
+/// Writes all, some bytes at a time.
+fn write_all(upload: &mut Upload, bytes: &[u8]) -> std::io::Result<()> {
+    let mut from = 0;
+    while from < bytes.len() {
+        from += upload.write(&bytes[from..bytes.len().min(from + 23)])?;
+    }
+    Ok(())
+}
+
+async fn count(store: &InMemory) -> usize {
+    store.list(None).try_collect::<Vec<_>>().await.unwrap().len()
 }
 
 /// Bytes that tell places apart.
@@ -69,26 +165,44 @@ fn a_small_object_is_not_written_over_unless_with_the_same_bytes() {
 
 #[tokio::test]
 async fn parts_become_one_object_and_an_upload_that_is_dropped_leaves_none() {
-    let store = bucket("parts");
-    for (name, count) in [("whole", 100), ("rest", 101), ("small", 7), ("none", 0)] {
-        let key = Path::from(name);
-        let bucket = stores::bucket("parts").unwrap();
-        let mut upload = Upload::new(bucket, key.clone()).with_part_bytes(10);
-        let written = bytes(count);
-        let mut from = 0;
-        while from < count {
-            from += upload.write(&written[from..count.min(from + 23)]).unwrap();
-        }
+    let (store, parts) = faulty("parts", Fault::None);
+    for (name, length) in [("whole", 100), ("rest", 101), ("small", 7), ("none", 0)] {
+        let written = bytes(length);
+        let mut upload = upload("parts", name);
+        write_all(&mut upload, &written).unwrap();
         upload.finish().unwrap().unwrap();
-        let read = store.get(&key).await.unwrap().bytes().await.unwrap();
+        drop(upload);
+        let read = store.get(&Path::from(name)).await.unwrap().bytes().await.unwrap();
         assert_eq!(read, written, "{name}");
     }
-    let bucket = stores::bucket("parts").unwrap();
-    let mut upload = Upload::new(bucket, Path::from("dropped")).with_part_bytes(10);
-    upload.write(&bytes(10)).unwrap();
+    let mut upload = upload("parts", "dropped");
+    write_all(&mut upload, &bytes(25)).unwrap();
+    assert_eq!(parts.under_way(), 1);
     drop(upload);
-    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
-    assert_eq!(listed.len(), 4);
+    assert_eq!((parts.under_way(), count(&store).await), (0, 4));
+}
+
+#[tokio::test]
+async fn an_upload_of_which_a_part_fails_leaves_nothing() {
+    for number in [0, 3, 5] {
+        let (store, parts) = faulty("failing", Fault::Part(number));
+        let mut upload = upload("failing", "x");
+        let written = write_all(&mut upload, &bytes(55));
+        let failed = written.is_err() || upload.finish().unwrap().is_err();
+        assert!(failed, "part {number}");
+        drop(upload);
+        assert_eq!((parts.under_way(), count(&store).await), (0, 0), "part {number}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_whose_completion_nobody_was_told_of_is_found() {
+    let (store, _) = faulty("found", Fault::LostCompletion);
+    let mut upload = upload("found", "x");
+    write_all(&mut upload, &bytes(35)).unwrap();
+    upload.finish().unwrap().unwrap();
+    drop(upload);
+    assert_eq!(count(&store).await, 1);
 }
 
 #[tokio::test]

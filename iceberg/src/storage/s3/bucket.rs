@@ -20,13 +20,13 @@ use tokio::runtime::Handle;
 
 use super::counters::Counters;
 use super::credentials::Renewed;
-use super::error::{is_expired, is_unclear, kind_of};
+use super::error::{is_expired, is_lost, kind_of};
 use super::http::Connector;
 use super::settings::{Encryption, S3Settings};
 use crate::{Error, ErrorKind};
 
-/// How often a conditional write is sent again whose fate is not known, beyond what the client does.
-const UNCLEAR_WRITES: u32 = 3;
+/// How often a conditional write is sent again whose answer was lost.
+const MOST_LOST: u32 = 3;
 
 /// As many objects as S3 removes in one request.
 const REMOVED_AT_ONCE: usize = 1_000;
@@ -84,8 +84,8 @@ impl Bucket {
 
     /// A bucket in memory.
     #[cfg(test)]
-    pub(crate) fn of<S: ObjectStore + MultipartStore>(store: Arc<S>) -> Self {
-        Self { uploads: Arc::clone(&store) as _, store, credentials: None }
+    pub(crate) fn of(store: Arc<dyn ObjectStore>, uploads: Arc<dyn MultipartStore>) -> Self {
+        Self { store, uploads, credentials: None }
     }
 
     /// Whether a request may be sent again, with credentials that are asked for anew.
@@ -121,7 +121,7 @@ impl Bucket {
     /// # Errors
     /// `AlreadyExists` if there is an object of that name with other bytes.
     pub(crate) async fn put_new(&self, key: &Path, bytes: Bytes) -> Result<()> {
-        let mut unclear = 0;
+        let mut lost = 0;
         loop {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             let payload = PutPayload::from_bytes(bytes.clone());
@@ -131,11 +131,11 @@ impl Bucket {
                 return Ok(());
             }
             // S3 says of two writes at once that both conflict, too: then there may be no object yet.
-            let may_pass = is_unclear(&error) || (exists && self.about(key).await?.is_none());
-            if !may_pass || unclear == UNCLEAR_WRITES {
+            let may_pass = is_lost(&error) || (exists && self.about(key).await?.is_none());
+            if !may_pass || lost == MOST_LOST {
                 return Err(error);
             }
-            unclear += 1;
+            lost += 1;
         }
     }
 

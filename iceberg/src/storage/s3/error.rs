@@ -141,9 +141,18 @@ pub(super) fn is_expired(error: &object_store::Error) -> bool {
     Cause::of(error) == Cause::Expired
 }
 
-/// Whether it is not known what became of a request.
-pub(super) fn is_unclear(error: &object_store::Error) -> bool {
-    Cause::of(error) == Cause::Unreachable
+/// Whether it is not known what became of a request, as its answer was lost. The client sends such a
+/// request again by itself only if that can do no harm.
+pub(super) fn is_lost(error: &object_store::Error) -> bool {
+    let mut next = Some(error as &(dyn StdError + 'static));
+    while let Some(inner) = next {
+        let http = inner.downcast_ref::<HttpError>().map(HttpError::kind);
+        if matches!(http, Some(HttpErrorKind::Timeout | HttpErrorKind::Interrupted)) {
+            return true;
+        }
+        next = inner.source();
+    }
+    false
 }
 
 /// The kind of an error of S3.

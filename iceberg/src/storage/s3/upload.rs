@@ -13,6 +13,7 @@ use object_store::{MultipartId, Result};
 use prost::bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::super::place::Object;
 use super::super::stores;
 use super::bucket::Bucket;
 use super::failed;
@@ -27,7 +28,7 @@ const CONCURRENT_PARTS: usize = 2;
 #[derive(Debug)]
 pub struct Upload {
     bucket: Arc<Bucket>,
-    key: Path,
+    object: Object,
     buffer: Vec<u8>,
     part_bytes: usize,
     /// What was sent so far; `None` while no part was.
@@ -45,10 +46,10 @@ struct Parts {
 }
 
 impl Upload {
-    pub(crate) fn new(bucket: Arc<Bucket>, key: Path) -> Self {
+    pub(crate) fn new(bucket: Arc<Bucket>, object: Object) -> Self {
         Self {
             bucket,
-            key,
+            object,
             buffer: Vec::new(),
             part_bytes: PART_BYTES,
             parts: None,
@@ -79,7 +80,7 @@ impl Upload {
             return Ok(Ok(()));
         }
         let rest = Bytes::from(mem::take(&mut self.buffer));
-        let (bucket, key) = (Arc::clone(&self.bucket), self.key.clone());
+        let (bucket, key) = (Arc::clone(&self.bucket), self.object.key.clone());
         let Some(mut parts) = self.parts.take() else {
             let put = stores::wait(async move { bucket.put_new(&key, rest).await })?;
             self.is_done = put.is_ok();
@@ -97,7 +98,7 @@ impl Upload {
     fn send_part(&mut self) -> crate::Result<()> {
         let bytes =
             Bytes::from(mem::replace(&mut self.buffer, Vec::with_capacity(self.part_bytes)));
-        let (bucket, key) = (Arc::clone(&self.bucket), self.key.clone());
+        let (bucket, key) = (Arc::clone(&self.bucket), self.object.key.clone());
         let parts = self.parts.take();
         let (sent, parts) = stores::wait(async move {
             let mut parts = match parts {
@@ -111,8 +112,7 @@ impl Upload {
             (sent, Some(parts))
         })?;
         self.parts = parts;
-        let location = &self.key;
-        sent.map_err(|error| failed(error, "write a file", location))
+        sent.map_err(|error| failed(error, "write a file", self.object.location()))
     }
 }
 
@@ -164,14 +164,15 @@ impl Parts {
 impl Drop for Upload {
     fn drop(&mut self) {
         let Some(mut parts) = self.parts.take().filter(|_| !self.is_done) else { return };
-        let (bucket, key) = (Arc::clone(&self.bucket), self.key.clone());
+        let (bucket, key) = (Arc::clone(&self.bucket), self.object.key.clone());
         let aborted = stores::wait(async move {
             // A part that arrives after the end of its upload would stay.
             parts.sending.shutdown().await;
             bucket.abort_upload(&key, &parts.id).await
         });
         if let Ok(Err(error)) = aborted {
-            tracing::warn!(key = %self.key, %error, "parts of an upload could not be removed");
+            let location = self.object.location();
+            tracing::warn!(%location, %error, "parts of an upload could not be removed");
         }
     }
 }
