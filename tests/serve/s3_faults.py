@@ -207,7 +207,7 @@ def drawn(bench: Bench, proxy: Proxy) -> None:
     """Faults drawn by lot, with retries and with hardly any."""
     for seed in SEEDS:
         draw = random.Random(seed)
-        shares = ((0.10, "10"), (0.03, "0"))
+        shares = ((0.25, "10"), (0.06, "0"))
         share, retries = shares[seed % 2]
 
         def rule(_: Request, draw: random.Random = draw, share: float = share) -> str:

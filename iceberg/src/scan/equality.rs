@@ -25,6 +25,7 @@ use super::deletes::Deleted;
 use super::files::{CONCURRENT_READS, LiveFile, stopped};
 use super::partition::comparable;
 use super::statistics::constants;
+use crate::storage::s3::kind_of_text;
 use crate::table::schema::{arrow_type, field_id};
 use crate::{Error, ErrorKind, Result, storage};
 
@@ -173,7 +174,9 @@ fn each_row(
     mut take: impl FnMut(u64, &[u8]),
 ) -> Result<()> {
     let damaged = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Damaged, "a file cannot be read to apply equality deletes")
+        // Of an error of a bucket, Parquet's reader keeps the text.
+        let kind = kind_of_text(&source.to_string()).unwrap_or(ErrorKind::Damaged);
+        Error::new(kind, "a file cannot be read to apply equality deletes")
             .with_context("file", path)
             .with_source(source)
     };

@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 use super::readers::{LiveRows, Readers, Way};
 use super::slice::FileSlice;
 use super::statistics::constant_statistics;
-use crate::storage::s3::kind_of;
+use crate::storage::s3::{kind_of, kind_of_text};
 use crate::{Error, ErrorKind};
 
 /// The Parquet reader's morsels, with files named in errors.
@@ -181,7 +181,8 @@ fn kind(error: &DataFusionError) -> Option<ErrorKind> {
             );
         cause = error.source();
     }
-    parquet.then_some(ErrorKind::Damaged)
+    let text = || kind_of_text(&error.to_string());
+    parquet.then(|| text().unwrap_or(ErrorKind::Damaged))
 }
 
 fn store_kind(error: &object_store::Error) -> ErrorKind {

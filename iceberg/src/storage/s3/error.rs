@@ -155,6 +155,25 @@ pub(super) fn is_lost(error: &object_store::Error) -> bool {
     false
 }
 
+/// The kind of an error of S3 of which a reader kept the text alone; `None` for text of anything else.
+pub(crate) fn kind_of_text(text: &str) -> Option<ErrorKind> {
+    let (_, text) = text.split_once("Generic S3 error: ")?;
+    let denied = [
+        "status 401",
+        "status 403",
+        "says AccessDenied",
+        "says ExpiredToken",
+        "says KMS.",
+        "no AWS",
+    ];
+    let kind = match denied.iter().any(|denied| text.contains(denied)) {
+        true => ErrorKind::PermissionDenied,
+        false if text.contains("HTTP error: S3 ") => ErrorKind::Storage,
+        false => ErrorKind::Unavailable,
+    };
+    Some(kind)
+}
+
 /// The kind of an error of S3.
 pub(crate) fn kind_of(error: &object_store::Error) -> ErrorKind {
     match Cause::of(error) {
@@ -235,6 +254,23 @@ mod tests {
     }
 
     #[test]
+    fn a_text_tells_less_and_still_whether_to_try_again() {
+        for (error, kind) in [
+            (refused(403, "AccessDenied"), ErrorKind::PermissionDenied),
+            (refused(400, "InvalidArgument"), ErrorKind::Storage),
+            (lost(HttpErrorKind::Request), ErrorKind::Unavailable),
+        ] {
+            assert_eq!(kind_of_text(&format!("Parquet error: {error}")), Some(kind), "{error}");
+        }
+        assert_eq!(kind_of_text("Parquet error: EOF"), None);
+    }
+
+    fn lost(kind: HttpErrorKind) -> object_store::Error {
+        let http = HttpError::new(kind, std::io::Error::other("gone"));
+        object_store::Error::Generic { store: "S3", source: Box::new(http) }
+    }
+
+    #[test]
     fn what_may_pass_is_told_to_be_tried_again() {
         let busy = ["status code: 503 Service Unavailable", "status code: 429 Too Many Requests"];
         for text in busy {
@@ -243,10 +279,11 @@ mod tests {
             assert_eq!(failed(error, "x", "y").retry(), Retry::Again, "{text}");
         }
         for kind in [HttpErrorKind::Connect, HttpErrorKind::Timeout, HttpErrorKind::Interrupted] {
-            let http = HttpError::new(kind, std::io::Error::other("gone"));
-            let error = object_store::Error::Generic { store: "S3", source: Box::new(http) };
-            assert_eq!(failed(error, "x", "y").kind(), ErrorKind::Unavailable, "{kind:?}");
+            assert_eq!(failed(lost(kind), "x", "y").kind(), ErrorKind::Unavailable, "{kind:?}");
         }
+        assert!(is_lost(&lost(HttpErrorKind::Timeout)));
+        // The client sends it again by itself.
+        assert!(!is_lost(&lost(HttpErrorKind::Connect)));
     }
 
     #[test]
