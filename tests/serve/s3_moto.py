@@ -29,7 +29,7 @@ def holds(condition: dict) -> bool:
     return True
 
 
-def allow_action(bucket: models.FakeBucket, action: str, resource: str) -> PermissionResult:
+def get_permission(bucket: models.FakeBucket, action: str, resource: str) -> PermissionResult:
     """What the policy says of a request, as S3 would."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
@@ -47,5 +47,5 @@ def allow_action(bucket: models.FakeBucket, action: str, resource: str) -> Permi
 
 
 if __name__ == "__main__":
-    models.FakeBucket.allow_action = allow_action
+    models.FakeBucket.get_permission = get_permission
     main(["-H", "127.0.0.1", "-p", "0"])
