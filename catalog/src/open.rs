@@ -50,8 +50,17 @@ pub async fn open(url: &str, mode: OpenMode) -> Result<Arc<dyn Catalog>> {
             let place = RestPlace::parse(url)?;
             Ok(Arc::new(RestCatalog::connect(place, Patience::default(), machine_seed())?))
         }
-        _ => Ok(Arc::new(SqliteCatalog::open(&sqlite_path(url)?, mode).await?)),
+        _ => Ok(Arc::new(open_sqlite(url, mode).await?)),
     }
+}
+
+/// The catalog in the SQLite file behind a URL, as itself.
+///
+/// # Errors
+/// `InvalidInput` for text that is no catalog URL; `Unsupported` for another scheme; otherwise those of
+/// [`SqliteCatalog::open`].
+pub async fn open_sqlite(url: &str, mode: OpenMode) -> Result<SqliteCatalog> {
+    SqliteCatalog::open(&sqlite_path(url)?, mode).await
 }
 
 /// A number that differs from process to process, so that clients that wait do not wait alike.

@@ -301,8 +301,17 @@ pub(crate) fn damaged(
     table: impl std::fmt::Display,
     error: iceberg::Error,
 ) -> Error {
-    let missing =
-        storage::local_path(location).is_ok_and(|path| matches!(path.try_exists(), Ok(false)));
+    let missing = match storage::stored(&error) {
+        Some(ours) if ours.kind() == ErrorKind::NotFound => true,
+        // A bucket that cannot be read says nothing about the file.
+        Some(_) => false,
+        None => {
+            storage::local_path(location).is_ok_and(|path| matches!(path.try_exists(), Ok(false)))
+        }
+    };
+    if !missing && let Some(ours) = storage::of_bucket(&error, format!("{what} cannot be read")) {
+        return ours.with_context("table", table).with_context("file", location);
+    }
     let message = if missing {
         format!(
             "{what} is missing; restore it from a backup, or register the table at an earlier metadata file"
@@ -320,6 +329,9 @@ pub(crate) fn damaged(
 
 /// An error of Apache's `iceberg` while it wrote a file: its kind follows from the I/O error within.
 pub(crate) fn written(what: &str, location: &str, error: iceberg::Error) -> Error {
+    if let Some(ours) = storage::of_bucket(&error, format!("cannot write {what}")) {
+        return ours.with_context("path", location);
+    }
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {

@@ -3,6 +3,7 @@
 mod maintain;
 pub(crate) mod refs;
 mod serve;
+mod storage;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use maintain::{Maintain, Target};
 pub(crate) use serve::Serve;
+pub(crate) use storage::Storage;
 
 use crate::runs::inside::Opened;
 
@@ -40,7 +42,7 @@ pub(crate) const DEFAULT_REASON: &str = "command line";
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Folder that holds the catalog and the tables
+    /// Folder that holds the catalog and the tables, or s3://BUCKET/PREFIX for the tables alone
     #[arg(long, global = true, value_name = "DIR", default_value = "./lake")]
     pub(crate) warehouse: PathBuf,
     /// How results are printed
@@ -61,6 +63,8 @@ pub(crate) struct Global {
     /// Tables that were opened, for the bookmark of a job
     #[arg(skip)]
     pub(crate) opened: Opened,
+    #[command(flatten)]
+    pub(crate) storage: Storage,
     /// More log lines (-v, -vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,

@@ -29,7 +29,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::internal(&printer, &error),
     };
-    match runtime.block_on(command::run(&cli, &printer)) {
+    let outcome = runtime.block_on(command::run(&cli, &printer));
+    if let Some(usage) = northstar_iceberg::storage::s3::usage() {
+        tracing::info!("S3: {usage}");
+    }
+    match outcome {
         Ok(done) => {
             runtime.block_on(runs::inside::hand_over(&cli.global));
             done.into()

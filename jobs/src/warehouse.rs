@@ -1,10 +1,13 @@
-//! The warehouse folder: the catalog, the tables, and what a command needs to use them.
+//! The warehouse: the catalog, the tables, and what a command needs to use them.
 
-use std::os::unix::fs::DirBuilderExt;
+mod place;
+mod s3;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use northstar_catalog::open::{OpenMode, open, sqlite_url};
+use northstar_catalog::open::{OpenMode, open};
 use northstar_iceberg::access::{Access, JsonLinesSink};
 use northstar_iceberg::clock::SystemClock;
 use northstar_iceberg::commit::RunContext;
@@ -13,10 +16,10 @@ use northstar_iceberg::ids::RandomIds;
 use northstar_iceberg::merge::{ChangeOptions, FileCosts, LakeSession};
 use northstar_iceberg::observer::Observer;
 use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
-use northstar_iceberg::storage;
 use northstar_iceberg::write::WriteOptions;
 use northstar_iceberg::{Error, ErrorKind, Lake, Result};
 
+use self::place::Place;
 use crate::cli::Global;
 
 /// Less memory than this is little.
@@ -25,9 +28,11 @@ const TIGHT_BYTES: usize = 512 << 20;
 /// An opened warehouse.
 #[derive(Debug)]
 pub(crate) struct Warehouse {
+    /// A local folder: the warehouse itself, or what is put aside for one in a bucket.
     pub(crate) folder: PathBuf,
     pub(crate) lake: Lake,
     pub(crate) access: Access,
+    place: Place,
     run_id: Option<String>,
     memory_bytes: usize,
 }
@@ -35,46 +40,71 @@ pub(crate) struct Warehouse {
 impl Warehouse {
     /// Opens a warehouse that is there.
     pub(crate) async fn existing(global: &Global, observer: Arc<dyn Observer>) -> Result<Self> {
-        let folder = &global.warehouse;
-        match folder.join("catalog.db").try_exists() {
-            Ok(true) => Self::open(global, OpenMode::Existing, observer).await,
-            Err(error) => Err(Error::io(error, "open the warehouse", folder.display())),
-            Ok(false) => Err(Error::new(
-                ErrorKind::NotFound,
-                "there is no warehouse here; name another with --warehouse DIR, or make one with \
-                 `northstar demo` or `northstar load csv`",
-            )
-            .with_context("path", folder.display())),
+        let place = Place::of(global)?;
+        if place.has_catalog(global)? {
+            return Self::open(place, global, OpenMode::Existing, observer).await;
         }
+        Err(Error::new(
+            ErrorKind::NotFound,
+            "there is no warehouse here; name another with --warehouse DIR, or make one with \
+             `northstar demo` or `northstar load csv`",
+        )
+        .with_context("path", global.warehouse.display()))
     }
 
     /// Opens a warehouse, and makes it first if it is not there: a folder that its owner alone may
     /// enter.
     pub(crate) async fn create(global: &Global, observer: Arc<dyn Observer>) -> Result<Self> {
-        let folder = &global.warehouse;
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| Error::io(error, "make the warehouse", folder.display()))?;
-        Self::open(global, OpenMode::Create, observer).await
+        let place = Place::of(global)?;
+        place.create(global)?;
+        Self::open(place, global, OpenMode::Create, observer).await
     }
 
-    async fn open(global: &Global, mode: OpenMode, observer: Arc<dyn Observer>) -> Result<Self> {
-        let folder = std::fs::canonicalize(&global.warehouse)
-            .map_err(|error| Error::io(error, "open the warehouse", global.warehouse.display()))?;
-        let catalog = open(&sqlite_url(&folder.join("catalog.db"))?, mode).await?;
+    async fn open(
+        place: Place,
+        global: &Global,
+        mode: OpenMode,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
+        let access = Access::new(&global.actor, &global.reason)?;
+        s3::set_up(&place, global).await?;
+        let catalog = open(&place.catalog(global)?, mode).await?;
+        let folder = place.opened_scratch(global)?;
         let lake = Lake {
             catalog,
-            warehouse: storage::location(&folder.join("tables")),
+            warehouse: place.tables()?,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             access: Arc::new(global.opened.noting(JsonLinesSink::new(folder.join("access.jsonl")))),
             observer,
         };
-        let access = Access::new(&global.actor, &global.reason)?;
         let run_id = global.run_id.clone();
-        Ok(Self { folder, lake, access, run_id, memory_bytes: global.memory })
+        Ok(Self { folder, lake, access, place, run_id, memory_bytes: global.memory })
+    }
+
+    /// The options by which another process of this program opens it.
+    pub(crate) fn arguments(&self, global: &Global) -> Vec<OsString> {
+        let place = match &self.place {
+            Place::Folder(folder) => {
+                std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone())
+            }
+            Place::Bucket(location) => PathBuf::from(location),
+        };
+        let mut arguments = vec!["--warehouse".into(), place.into()];
+        arguments.extend(["--scratch".into(), self.folder.clone().into()]);
+        arguments.extend(global.storage.arguments());
+        arguments
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn shown(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => match std::fs::canonicalize(folder) {
+                Ok(whole) => shown(&whole),
+                Err(_) => folder.display().to_string(),
+            },
+            Place::Bucket(location) => location.clone(),
+        }
     }
 
     /// A run of a job, for commits.

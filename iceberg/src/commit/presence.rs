@@ -6,14 +6,19 @@
 //! before it removes it; so of the two, one sees the other.
 //!
 //! It costs one look per added file and commit. In a folder that is nothing; in an object store it is
-//! one request for each file, and writing the file took more.
+//! one request for each file, several at a time, and writing the file took more. An object is made
+//! young by copying it onto itself.
 
 use iceberg::spec::DataFile;
 
+use crate::storage::About;
 use crate::{Error, ErrorKind, LakeTable, Result, Retry, storage};
 
 /// Files that were last written so long ago are made young: half of the least age of an orphan.
 const OLD_MS: i64 = 12 * 60 * 60 * 1_000;
+
+/// Files of which all are looked at before the first of them is made young.
+const LOOKS_AT_ONCE: usize = 32;
 
 /// A file as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +42,18 @@ impl AddedFile {
 /// # Errors
 /// `NotFound` for a file that is gone, `Damaged` for one of another size; both name it. Storage errors.
 pub(super) fn check_present(files: &[AddedFile], now_ms: i64) -> Result<()> {
-    for file in files {
-        let Some(about) = storage::about(&file.location)? else {
-            return Err(Error::new(
+    for files in files.chunks(LOOKS_AT_ONCE) {
+        let locations: Vec<&str> = files.iter().map(|file| file.location.as_str()).collect();
+        for (file, about) in files.iter().zip(storage::about_all(&locations)) {
+            check_file(file, about?, now_ms)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_file(file: &AddedFile, about: Option<About>, now_ms: i64) -> Result<()> {
+    let Some(about) = about else {
+        return Err(Error::new(
                 ErrorKind::NotFound,
                 "a file that this commit adds is gone, and nothing was changed; most likely `maintain \
                  orphans` removed it because the job ran for longer than its --older-than: run the job \
@@ -47,9 +61,9 @@ pub(super) fn check_present(files: &[AddedFile], now_ms: i64) -> Result<()> {
             )
             .with_retry(Retry::Refresh)
             .with_context("file", &file.location));
-        };
-        if about.bytes != file.bytes {
-            return Err(Error::new(
+    };
+    if about.bytes != file.bytes {
+        return Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
                     "a file that this commit adds has {} bytes and was written with {}, and nothing was \
@@ -59,10 +73,9 @@ pub(super) fn check_present(files: &[AddedFile], now_ms: i64) -> Result<()> {
             )
             .with_retry(Retry::Refresh)
             .with_context("file", &file.location));
-        }
-        if now_ms.saturating_sub(about.modified_ms) >= OLD_MS {
-            renew(&file.location, now_ms);
-        }
+    }
+    if now_ms.saturating_sub(about.modified_ms) >= OLD_MS {
+        renew(&file.location, now_ms);
     }
     Ok(())
 }

@@ -1,13 +1,11 @@
 //! Files below a table's folder that nothing refers to: of writers that were killed or whose commit
 //! lost, of expiries that were broken off, and metadata files that the table's log has let go.
 //!
-//! A file is known by its device and inode, not by its name, so that one that is reached under two
-//! names, by a link or a mount, is never taken for an orphan.
+//! A local file is known by its device and inode, not by its name, so that one that is reached under
+//! two names, by a link or a mount, is never taken for an orphan.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use iceberg::spec::{ManifestFile, SnapshotRef};
 
@@ -17,6 +15,7 @@ use super::garbage::paths;
 use super::reading::{each_manifest, is_there, manifest_list_if_there};
 use super::removal::{Doomed, Removed, remove};
 use crate::access::Access;
+use crate::storage::{Identity, Listed, Place};
 use crate::{Error, ErrorKind, Lake, LakeTable, Result, TableName, storage};
 
 /// Younger files may be those of a writer under way.
@@ -28,7 +27,7 @@ const VERSION_HINT: &str = "version-hint.text";
 /// A file that nothing refers to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Orphan {
-    /// Where it is.
+    /// Where it is: a local path, or an s3 location.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -47,8 +46,14 @@ pub struct OrphanPlan {
     pub files: u64,
 }
 
-/// A device and an inode.
-type Identity = (u64, u64);
+impl Orphan {
+    fn location(&self) -> String {
+        match self.path.to_str() {
+            Some(location) if location.starts_with("s3://") => location.to_string(),
+            _ => storage::location(&self.path),
+        }
+    }
+}
 
 impl OrphanPlan {
     /// Looks for the orphans of a table that were last written `min_age_ms` ago or before.
@@ -58,8 +63,7 @@ impl OrphanPlan {
     ///
     /// # Errors
     /// `InvalidInput` for an age of less than a day, a table whose `gc.enabled` is false, and a folder
-    /// in which another table stands too; `Unsupported` for a table that is not in a local folder;
-    /// `Damaged` if a file that says what is referred to cannot be read; storage errors.
+    /// in which another table stands too; `Damaged` if a file that says what is referred to cannot be read; storage errors.
     pub async fn read(
         lake: &Lake,
         access: &Access,
@@ -74,17 +78,18 @@ impl OrphanPlan {
         }
         let table = lake.open_table(name, access).await?;
         check_gc(table.metadata())?;
-        let root = storage::local_path(table.location())?;
+        let root = Place::of(table.location())?;
         check_alone(lake, &table, &root).await?;
-        let found = blocking(move || walk(&root)).await?;
+        let found = blocking(move || storage::list(&root)).await?;
         let table = lake.reload(&table).await?;
         let referred = referred(lake, &table).await?;
         let now_ms = lake.clock.now_ms();
         let mut plan = Self { files: found.len() as u64, ..Self::default() };
-        for (identity, orphan) in found {
-            if referred.contains(&identity) || orphan.path.ends_with(VERSION_HINT) {
+        for Listed { identity, path, bytes, modified_ms } in found {
+            if referred.contains(&identity) || path.ends_with(VERSION_HINT) {
                 continue;
             }
+            let orphan = Orphan { path, bytes, modified_ms };
             match now_ms.saturating_sub(orphan.modified_ms) >= min_age_ms {
                 true => plan.orphans.push(orphan),
                 false => plan.young += 1,
@@ -106,7 +111,7 @@ impl OrphanPlan {
     /// `Internal` if the work was broken off.
     pub async fn apply(self, lake: &Lake) -> Result<Removed> {
         let doomed = self.orphans.into_iter().map(|orphan| Doomed {
-            location: storage::location(&orphan.path),
+            location: orphan.location(),
             bytes: orphan.bytes,
             written_ms: Some(orphan.modified_ms),
         });
@@ -115,7 +120,7 @@ impl OrphanPlan {
 }
 
 /// Refuses a folder in which another table of the catalog stands.
-async fn check_alone(lake: &Lake, table: &LakeTable, root: &Path) -> Result<()> {
+async fn check_alone(lake: &Lake, table: &LakeTable, root: &Place) -> Result<()> {
     for namespace in lake.catalog.list_namespaces().await? {
         for name in lake.catalog.list_tables(&namespace).await? {
             if name == *table.name() {
@@ -126,46 +131,17 @@ async fn check_alone(lake: &Lake, table: &LakeTable, root: &Path) -> Result<()> 
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            if storage::local_path(&location).is_ok_and(|path| path.starts_with(root)) {
+            if Place::of(&location).is_ok_and(|place| place.is_below(root)) {
                 let message = format!(
                     "the table {name} stands in the same folder, so what is an orphan cannot be told"
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message)
                     .with_context("table", table.name())
-                    .with_context("path", root.display()));
+                    .with_context("path", table.location()));
             }
         }
     }
     Ok(())
-}
-
-/// All files below a folder.
-fn walk(root: &Path) -> Result<Vec<(Identity, Orphan)>> {
-    let failed = |error, path: &Path| Error::io(error, "look through the folder", path.display());
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| failed(error, &folder))? {
-            let path = entry.map_err(|error| failed(error, &folder))?.path();
-            let about = match std::fs::symlink_metadata(&path) {
-                Ok(about) => about,
-                // A writer that cleans up after itself was first.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(failed(error, &path)),
-            };
-            if about.is_dir() {
-                folders.push(path);
-            } else if about.is_file() {
-                let modified_ms = about.mtime() * 1_000 + about.mtime_nsec() / 1_000_000;
-                found.push((identity(&about), Orphan { path, bytes: about.len(), modified_ms }));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn identity(about: &Metadata) -> Identity {
-    (about.dev(), about.ino())
 }
 
 /// The files that the table's metadata files refer to, themselves included: the present one and those
@@ -238,15 +214,7 @@ fn identify<'a>(
     to: &mut HashSet<Identity>,
 ) -> Result<()> {
     for location in locations {
-        // What is in another store is not below the folder.
-        let Ok(path) = storage::local_path(location) else { continue };
-        match std::fs::metadata(&path) {
-            Ok(about) => {
-                to.insert(identity(&about));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io(error, "look at a file", path.display())),
-        }
+        to.extend(storage::identity(location)?);
     }
     Ok(())
 }

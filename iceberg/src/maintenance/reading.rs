@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use iceberg::spec::{Manifest, ManifestFile, Snapshot, SnapshotRef};
 
 use crate::lake::damaged;
-use crate::{Error, ErrorKind, Lake, LakeTable, Result};
+use crate::{Error, ErrorKind, Lake, LakeTable, Result, storage};
 
 /// How many files are read at a time.
 const CONCURRENT_READS: usize = 16;
@@ -90,13 +90,10 @@ pub(super) async fn each_manifest(
 /// Whether there is a file at a location.
 ///
 /// # Errors
-/// `Storage` if that cannot be told.
+/// What the file system or S3 says, if that cannot be told.
 pub(super) async fn is_there(lake: &Lake, location: &str) -> Result<bool> {
-    lake.file_io().exists(location).await.map_err(|error| {
-        Error::new(ErrorKind::Storage, "cannot look for a file")
-            .with_context("file", location)
-            .with_source(error)
-    })
+    let found = lake.file_io().exists(location).await;
+    found.map_err(|error| not_seen("cannot look for a file", location, error))
 }
 
 /// The size of a file; `None` if it is gone.
@@ -111,11 +108,14 @@ pub(super) async fn size_bytes(lake: &Lake, location: &str) -> Result<Option<u64
         Ok(input) => input.metadata().await,
         Err(error) => Err(error),
     };
-    found.map(|found| Some(found.size)).map_err(|error| {
-        Error::new(ErrorKind::Storage, "cannot look at a file")
-            .with_context("file", location)
-            .with_source(error)
-    })
+    let size = found.map(|found| Some(found.size));
+    size.map_err(|error| not_seen("cannot look at a file", location, error))
+}
+
+fn not_seen(message: &str, location: &str, error: iceberg::Error) -> Error {
+    let ours = storage::of_bucket(&error, message);
+    ours.unwrap_or_else(|| Error::new(ErrorKind::Storage, message).with_source(error))
+        .with_context("file", location)
 }
 
 /// The snapshots of a table, oldest first.

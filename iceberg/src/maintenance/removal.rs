@@ -1,9 +1,10 @@
 //! Removing files, and telling how many bytes that gave back.
 
-use std::io;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::observer::Event;
+use crate::observer::{Event, Observer};
+use crate::storage::{Object, Place};
 use crate::{Error, ErrorKind, Lake, Result, storage};
 
 /// Files that were removed.
@@ -15,6 +16,24 @@ pub struct Removed {
     pub bytes: u64,
     /// Files that could not be removed; the log says why. They are orphans now.
     pub left: u64,
+}
+
+impl Removed {
+    /// Counts a file by whether it was removed, or was gone already.
+    fn count(&mut self, file: &Doomed, outcome: Result<bool>, observer: &dyn Observer) {
+        match outcome {
+            Ok(true) => {
+                observer.event(&Event::FileRemoved { bytes: file.bytes });
+                self.files += 1;
+                self.bytes += file.bytes;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(location = %file.location, %error, "a file could not be removed");
+                self.left += 1;
+            }
+        }
+    }
 }
 
 /// A file to be removed.
@@ -34,7 +53,11 @@ impl Doomed {
     }
 }
 
-/// Removes files in their order. One that is gone already, or was written since, does not count.
+/// Objects that are looked at, and then removed, at once.
+const OBJECTS_AT_ONCE: usize = 1_000;
+
+/// Removes files in their order; objects by the thousand. One that is gone already, or was written
+/// since, does not count.
 ///
 /// # Errors
 /// `Internal` if the work was broken off.
@@ -42,26 +65,20 @@ pub(super) async fn remove(lake: &Lake, files: Vec<Doomed>) -> Result<Removed> {
     let observer = Arc::clone(&lake.observer);
     tokio::task::spawn_blocking(move || {
         let mut removed = Removed::default();
-        for file in &files {
-            if file.is_newer() {
-                continue;
+        let mut objects = Vec::new();
+        for file in files {
+            match Place::of(&file.location) {
+                Ok(Place::S3(object)) => objects.push((file, object)),
+                Ok(Place::Local(path)) => {
+                    if !file.is_newer() {
+                        removed.count(&file, storage::remove(&path), observer.as_ref());
+                    }
+                }
+                Err(error) => removed.count(&file, Err(error), observer.as_ref()),
             }
-            match storage::local_path(&file.location).map(std::fs::remove_file) {
-                Ok(Ok(())) => {
-                    observer.event(&Event::FileRemoved { bytes: file.bytes });
-                    removed.files += 1;
-                    removed.bytes += file.bytes;
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(location = %file.location, %error, "a file could not be removed");
-                    removed.left += 1;
-                }
-                Err(error) => {
-                    tracing::warn!(location = %file.location, %error, "a file could not be removed");
-                    removed.left += 1;
-                }
-            }
+        }
+        for objects in objects.chunks(OBJECTS_AT_ONCE) {
+            remove_objects(objects, &mut removed, observer.as_ref());
         }
         removed
     })
@@ -69,4 +86,30 @@ pub(super) async fn remove(lake: &Lake, files: Vec<Doomed>) -> Result<Removed> {
     .map_err(|error| {
         Error::new(ErrorKind::Internal, "removing files was broken off").with_source(error)
     })
+}
+
+/// Removes objects that were not written since.
+fn remove_objects(objects: &[(Doomed, Object)], removed: &mut Removed, observer: &dyn Observer) {
+    let dated = objects.iter().filter(|(file, _)| file.written_ms.is_some());
+    let locations: Vec<&str> = dated.map(|(file, _)| file.location.as_str()).collect();
+    let mut looks = storage::about_all(&locations).into_iter();
+    let mut doomed = BTreeMap::new();
+    for (file, object) in objects {
+        let Some(written_ms) = file.written_ms else {
+            doomed.insert(object.clone(), file);
+            continue;
+        };
+        match looks.next() {
+            Some(Ok(Some(now))) if now.modified_ms == written_ms => {
+                doomed.insert(object.clone(), file);
+            }
+            Some(Ok(_)) | None => {}
+            Some(Err(error)) => removed.count(file, Err(error), observer),
+        }
+    }
+    for (object, outcome) in storage::remove_objects(doomed.keys().cloned().collect()) {
+        if let Some(file) = doomed.get(&object) {
+            removed.count(file, outcome.map(|()| true), observer);
+        }
+    }
 }

@@ -25,6 +25,7 @@ use super::deletes::Deleted;
 use super::files::{CONCURRENT_READS, LiveFile, stopped};
 use super::partition::comparable;
 use super::statistics::constants;
+use crate::storage::s3::kind_of_text;
 use crate::table::schema::{arrow_type, field_id};
 use crate::{Error, ErrorKind, Result, storage};
 
@@ -173,12 +174,13 @@ fn each_row(
     mut take: impl FnMut(u64, &[u8]),
 ) -> Result<()> {
     let damaged = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Damaged, "a file cannot be read to apply equality deletes")
+        // Of an error of a bucket, Parquet's reader keeps the text.
+        let kind = kind_of_text(&source.to_string()).unwrap_or(ErrorKind::Damaged);
+        Error::new(kind, "a file cannot be read to apply equality deletes")
             .with_context("file", path)
             .with_source(source)
     };
-    let local = storage::local_path(path)?;
-    let file = std::fs::File::open(&local).map_err(|error| Error::io(error, "read", path))?;
+    let file = storage::open(path)?;
     // Types come from Parquet, not from what the writer noted of its own arrow types.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)

@@ -14,6 +14,7 @@ use iceberg::spec::{
 use iceberg::table::Table;
 
 use super::manifest_cache::ManifestCache;
+use crate::storage::of_bucket;
 use crate::{Error, ErrorKind, Result};
 
 /// How many manifests or delete files are read at a time.
@@ -161,6 +162,10 @@ pub(super) async fn unreadable(
     path: &str,
     what: &str,
 ) -> Error {
+    let ours = of_bucket(&error, format!("cannot read a {what}"));
+    if let Some(ours) = ours.filter(|ours| ours.kind() != ErrorKind::NotFound) {
+        return ours.with_context("file", path);
+    }
     let kind = match error.kind() {
         iceberg::ErrorKind::FeatureUnsupported => ErrorKind::Unsupported,
         _ => ErrorKind::Damaged,

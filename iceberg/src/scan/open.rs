@@ -18,6 +18,7 @@ use parquet::errors::ParquetError;
 use super::readers::{LiveRows, Readers, Way};
 use super::slice::FileSlice;
 use super::statistics::constant_statistics;
+use crate::storage::s3::{kind_of, kind_of_text};
 use crate::{Error, ErrorKind};
 
 /// The Parquet reader's morsels, with files named in errors.
@@ -180,7 +181,8 @@ fn kind(error: &DataFusionError) -> Option<ErrorKind> {
             );
         cause = error.source();
     }
-    parquet.then_some(ErrorKind::Damaged)
+    let text = || kind_of_text(&error.to_string());
+    parquet.then(|| text().unwrap_or(ErrorKind::Damaged))
 }
 
 fn store_kind(error: &object_store::Error) -> ErrorKind {
@@ -191,6 +193,6 @@ fn store_kind(error: &object_store::Error) -> ErrorKind {
         | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
         // A local file that is shorter than its manifest says.
         object_store::Error::Generic { store: "LocalFileSystem", .. } => ErrorKind::Damaged,
-        _ => ErrorKind::Storage,
+        error => kind_of(error),
     }
 }

@@ -9,6 +9,8 @@ use datafusion::object_store;
 use datafusion::parquet::errors::ParquetError;
 use northstar_catalog::{Error, ErrorKind};
 
+use crate::storage::s3::{kind_of, kind_of_text};
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a statement's failure is to its caller; use it on what running a `DataFrame` returns, too.
@@ -83,18 +85,21 @@ fn from_text(error: &DataFusionError) -> Error {
 
 /// An error that others hold as well: it cannot be taken apart, so its text is kept.
 fn from_shared(error: &DataFusionError) -> Error {
-    let root = error.find_root();
-    if let DataFusionError::External(source) = root
-        && let Some(own) = source.downcast_ref::<Error>()
-    {
-        return Error::new(own.kind(), own.to_string()).with_retry(own.retry());
+    // Ours says most, and may stand before the root.
+    let mut cause = Some(error as &(dyn std::error::Error + 'static));
+    while let Some(inner) = cause {
+        if let Some(own) = inner.downcast_ref::<Error>() {
+            return Error::new(own.kind(), own.to_string()).with_retry(own.retry());
+        }
+        cause = inner.source();
     }
-    match root {
+    match error.find_root() {
         DataFusionError::ObjectStore(error) => {
             Error::new(store_kind(error), masked(&error.to_string()))
         }
         DataFusionError::ParquetError(error) => {
-            Error::new(ErrorKind::Damaged, masked(&error.to_string()))
+            let text = error.to_string();
+            Error::new(kind_of_text(&text).unwrap_or(ErrorKind::Damaged), masked(&text))
         }
         DataFusionError::ArrowError(error, _) => {
             Error::new(ErrorKind::InvalidData, arrow_message(error))
@@ -158,7 +163,10 @@ fn arrow_message(error: &ArrowError) -> String {
 fn from_parquet(error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => from_external(source),
-        other => Error::new(ErrorKind::Damaged, "a Parquet file cannot be read").with_source(other),
+        other => {
+            let kind = kind_of_text(&other.to_string()).unwrap_or(ErrorKind::Damaged);
+            Error::new(kind, "a Parquet file cannot be read").with_source(other)
+        }
     }
 }
 
@@ -180,7 +188,7 @@ fn store_kind(error: &object_store::Error) -> ErrorKind {
         object_store::Error::NotFound { .. } => ErrorKind::Damaged,
         object_store::Error::PermissionDenied { .. }
         | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
-        _ => ErrorKind::Storage,
+        error => kind_of(error),
     }
 }
 

@@ -25,6 +25,7 @@ use super::planner::VersionPlanner;
 use super::relation::Relation;
 use super::zeros::BothZeros;
 use super::{TableSource, clause, from_datafusion, lookup, statement};
+use crate::storage::StoreRegistry;
 use crate::table::schema::without_ids;
 
 /// Runs queries over the tables of a [`TableSource`].
@@ -55,7 +56,8 @@ impl SqlSession {
     /// # Errors
     /// If the spill directory cannot be used.
     pub fn new(options: SqlOptions, source: Arc<dyn TableSource>) -> Result<Self> {
-        let mut runtime = RuntimeEnvBuilder::new();
+        let mut runtime =
+            RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(StoreRegistry::default()));
         if let Some(bytes) = options.memory_bytes {
             runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         }

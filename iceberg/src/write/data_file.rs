@@ -1,7 +1,5 @@
 //! Writes the rows of one partition as Parquet files, each closed at the target size.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -75,7 +73,7 @@ impl Target {
 
 struct Open {
     location: String,
-    writer: ArrowWriter<BufWriter<File>>,
+    writer: ArrowWriter<storage::Output>,
 }
 
 /// Writes batches of one partition, in the order in which they come.
@@ -275,8 +273,12 @@ fn named(schema: &ArrowSchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch>
 
 pub(super) fn encoding_failed(error: parquet::errors::ParquetError, location: &str) -> Error {
     if let parquet::errors::ParquetError::External(inner) = error {
+        let inner = match inner.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(other) => other,
+        };
         return match inner.downcast::<std::io::Error>() {
-            Ok(io) => Error::io(*io, "write a data file", location),
+            Ok(io) => write_failed(*io, location),
             Err(other) => Error::new(ErrorKind::Storage, "cannot write a data file")
                 .with_context("path", location)
                 .with_source(other),
@@ -285,4 +287,12 @@ pub(super) fn encoding_failed(error: parquet::errors::ParquetError, location: &s
     Error::new(ErrorKind::Storage, "cannot write a data file")
         .with_context("path", location)
         .with_source(error)
+}
+
+/// What went wrong behind an I/O error: an error of a bucket says by itself.
+fn write_failed(error: std::io::Error, location: &str) -> Error {
+    match error.downcast::<Error>() {
+        Ok(ours) => ours,
+        Err(io) => Error::io(io, "write a data file", location),
+    }
 }

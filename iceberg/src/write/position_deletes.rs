@@ -3,7 +3,6 @@
 //! Source: <https://iceberg.apache.org/spec/#position-delete-files>
 
 use std::collections::HashMap;
-use std::io::BufWriter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -102,7 +101,7 @@ fn encode(location: &str, deletes: &DeletesOf) -> Result<u64> {
         .set_statistics_truncate_length(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     let schema = schema();
-    let file: BufWriter<std::fs::File> = storage::create(location)?;
+    let file = storage::create(location)?;
     let failed = |error| encoding_failed(error, location);
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build()))
         .map_err(failed)?;

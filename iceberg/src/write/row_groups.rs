@@ -4,7 +4,6 @@
 //! what would be encoded. Statistics, page indexes and bloom filters go with it. A file says in its
 //! manifest entry where its row groups begin, so that a file of one is not even opened.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use iceberg::spec::{DataFile, TableMetadata};
@@ -23,6 +22,7 @@ use super::data_file::{Target, described, encoding_failed, new_location};
 use super::encoding::CREATED_BY;
 use crate::ids::Ids;
 use crate::observer::Observer;
+use crate::storage::Input;
 use crate::{Error, ErrorKind, Result, storage};
 
 /// A file whose untouched row groups were copied.
@@ -71,9 +71,9 @@ impl GroupCopier {
             return Ok(None);
         }
         let path = source.file_path();
-        let failed = |error| Error::io(error, "open a data file", path);
-        let file = File::open(storage::local_path(path)?).map_err(failed)?;
-        let chunks = file.try_clone().map_err(failed)?;
+        let file = storage::open(path)?;
+        let chunks =
+            file.try_clone().map_err(|error| Error::io(error, "open a data file", path))?;
         let blooms = ReaderProperties::builder().set_read_bloom_filter(true).build();
         let options = ReadOptionsBuilder::new().with_page_index().with_reader_properties(blooms);
         let reader = SerializedFileReader::new_with_options(file, options.build())
@@ -108,8 +108,8 @@ impl GroupCopier {
     fn write(
         &self,
         source: &DataFile,
-        reader: &SerializedFileReader<File>,
-        chunks: &File,
+        reader: &SerializedFileReader<Input>,
+        chunks: &Input,
         groups: &[usize],
         location: &str,
     ) -> Result<DataFile> {

@@ -65,7 +65,7 @@ pub(crate) async fn run(global: &Global, emr: &Emr, printer: &Printer) -> Result
 
     changes::run(&warehouse, &folder, &written, global.output, printer).await?;
 
-    printer.say(format!("\nThe tables are in {}. Look around:", shown(&warehouse.folder)));
+    printer.say(format!("\nThe tables are in {}. Look around:", warehouse.shown()));
     let option = if global.warehouse == Path::new("./lake") {
         String::new()
     } else {

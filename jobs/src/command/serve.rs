@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use northstar_catalog::OpenMode;
+use northstar_catalog::open::open_sqlite;
 use northstar_catalog::sqlite::SqliteCatalog;
 use northstar_iceberg::observer::Silent;
 use northstar_iceberg::{Error, ErrorKind, Result};
@@ -31,13 +32,12 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
         return Err(Error::new(ErrorKind::InvalidInput, text));
     }
     let warehouse = Warehouse::create(global, Arc::new(Silent)).await?;
-    let path = warehouse.folder.join("catalog.db");
-    let catalog = Arc::new(SqliteCatalog::open(&path, OpenMode::Existing).await?);
+    let catalog = Arc::new(embedded(warehouse.lake.catalog.url()).await?);
     let mut lake = warehouse.lake.clone();
     lake.catalog = Arc::clone(&catalog) as _;
     let log = RequestLog::new(warehouse.folder.join("requests.jsonl"));
     let identity = Identity { account: asked.account.clone(), region: asked.region.clone() };
-    let runs = Runs::open(runs_config(&warehouse, asked)?)?;
+    let runs = Runs::open(runs_config(&warehouse, global, asked)?)?;
     let supervised = Arc::clone(&runs);
     let api = Arc::new(Api::new(lake, &catalog, &identity, runs, policy, log).await?);
     let listener = bind(asked.listen)?;
@@ -52,8 +52,18 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
     served.map(|()| Done::Well)
 }
 
+/// The catalog that the server is over: the embedded one, which alone numbers versions for Glue clients.
+async fn embedded(url: &str) -> Result<SqliteCatalog> {
+    if url.starts_with("sqlite:") {
+        return open_sqlite(url, OpenMode::Existing).await;
+    }
+    let text = "the server is over the embedded catalog: give --catalog sqlite:///PATH, or none; \
+                clients of another catalog speak to it directly";
+    Err(Error::new(ErrorKind::InvalidInput, text).with_context("catalog", url))
+}
+
 /// Where job runs are kept, and how they are run: by this program, on this warehouse.
-fn runs_config(warehouse: &Warehouse, asked: &Serve) -> Result<RunsConfig> {
+fn runs_config(warehouse: &Warehouse, global: &Global, asked: &Serve) -> Result<RunsConfig> {
     let folder = warehouse.folder.join(".serve");
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -65,7 +75,7 @@ fn runs_config(warehouse: &Warehouse, asked: &Serve) -> Result<RunsConfig> {
     Ok(RunsConfig {
         folder,
         program,
-        warehouse_arguments: vec!["--warehouse".into(), warehouse.folder.clone().into()],
+        warehouse_arguments: warehouse.arguments(global),
         most_at_once: asked.runs,
         run_memory_bytes: asked.run_memory,
         clock: Arc::clone(&warehouse.lake.clock),

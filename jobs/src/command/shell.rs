@@ -11,7 +11,7 @@ use super::{snapshots, sql, tables};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
-use crate::warehouse::{Warehouse, shown};
+use crate::warehouse::Warehouse;
 
 const HELP: &str = r"End a query with `;`. Ctrl-C drops the line, Ctrl-D leaves.
   \t         list the tables
@@ -31,7 +31,7 @@ pub(crate) async fn run(
         Error::new(ErrorKind::Storage, "the terminal cannot be read").with_source(error)
     };
     let mut editor = DefaultEditor::new().map_err(failed)?;
-    printer.note(format!("tables of {}; \\h for help", shown(&warehouse.folder)));
+    printer.note(format!("tables of {}; \\h for help", warehouse.shown()));
     let mut query = String::new();
     loop {
         let prompt = if query.is_empty() { "northstar> " } else { "      ...> " };

@@ -8,12 +8,12 @@ use northstar_iceberg::{LakeTable, Result};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
-use crate::warehouse::{Warehouse, shown};
+use crate::warehouse::Warehouse;
 
 pub(crate) async fn run(global: &Global, printer: &Printer) -> Result<Done> {
     let warehouse = Warehouse::existing(global, Arc::new(Silent)).await?;
     print(&warehouse, printer).await?;
-    printer.note(format!("in {}", shown(&warehouse.folder)));
+    printer.note(format!("in {}", warehouse.shown()));
     Ok(Done::Well)
 }
 

@@ -1,0 +1,77 @@
+//! The settings of S3, from the options and the AWS configuration of this machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use northstar_iceberg::clock::SystemClock;
+use northstar_iceberg::storage::s3::{Encryption, S3Settings, configure};
+use northstar_iceberg::{Error, ErrorKind, Result};
+
+use super::place::Place;
+use crate::cli::{Global, Storage};
+
+/// What other servers than Amazon's are told.
+const ANY_REGION: &str = "us-east-1";
+
+/// Sets up S3 if the warehouse is in a bucket, or tables may be: where a key was named.
+///
+/// # Errors
+/// `InvalidInput` for a warehouse in a bucket without a key, unless that is allowed by name, without a
+/// region or with an endpoint that is not safe.
+pub(super) async fn set_up(place: &Place, global: &Global) -> Result<()> {
+    let storage = &global.storage;
+    let encryption = match (&storage.kms_key, storage.allow_unencrypted, place) {
+        (Some(key), _, _) => Encryption::Kms(key.clone()),
+        (None, true, _) => Encryption::Unencrypted,
+        (None, false, Place::Folder(_)) => return Ok(()),
+        (None, false, Place::Bucket(location)) => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a warehouse in a bucket is encrypted with a key of KMS: name it with --kms-key, or \
+                 leave encryption to the bucket with --allow-unencrypted",
+            )
+            .with_context("warehouse", location));
+        }
+    };
+    let aws = aws(storage).await;
+    let endpoint = storage.s3_endpoint.clone().or_else(|| aws.endpoint_url().map(str::to_string));
+    let region = match (aws.region(), &endpoint) {
+        (Some(region), _) => region.to_string(),
+        (None, Some(_)) => ANY_REGION.to_string(),
+        (None, None) => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "it is not known in which region the bucket is: name it with --s3-region",
+            ));
+        }
+    };
+    let credentials = aws.credentials_provider().ok_or_else(|| {
+        Error::new(ErrorKind::Internal, "the AWS configuration has no credential chain")
+    })?;
+    configure(S3Settings {
+        endpoint,
+        region,
+        encryption,
+        allow_http: storage.s3_allow_http,
+        credentials,
+        clock: Arc::new(SystemClock),
+        request_timeout: Duration::from_secs(storage.s3_timeout),
+        most_retries: storage.s3_retries,
+    })
+}
+
+/// The AWS configuration: environment, profile, single sign-on, role of the machine or container.
+async fn aws(storage: &Storage) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    // A region that is known is not looked for on the network.
+    let elsewhere = storage.s3_endpoint.is_some().then(|| ANY_REGION.to_string());
+    if let Some(region) = storage.s3_region.clone().or(elsewhere) {
+        loader = loader.region(Region::new(region));
+    }
+    loader.load().await
+}
