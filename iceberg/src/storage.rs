@@ -55,6 +55,16 @@ pub fn create(location: &str) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
+/// Makes a folder, and those above it, for writers that do not. An object store has none.
+///
+/// # Errors
+/// As the file system says.
+pub fn make_folder(location: &str) -> Result<()> {
+    let path = local_path(location)?;
+    std::fs::create_dir_all(&path)
+        .map_err(|error| Error::io(error, "make a folder", path.display()))
+}
+
 /// Hands the last bytes of a file that [`create`] opened to the system. They reach the disk with
 /// [`make_durable`].
 ///
