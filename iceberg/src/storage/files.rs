@@ -37,6 +37,18 @@ fn sync(path: &Path) -> Result<()> {
         .map_err(|error| Error::io(error, "bring a file to disk", path.display()))
 }
 
+/// Makes a folder, and those above it, for writers that do not. A bucket has none.
+///
+/// # Errors
+/// As the file system says.
+pub fn make_folder(location: &str) -> Result<()> {
+    match Place::of(location)? {
+        Place::Local(path) => std::fs::create_dir_all(&path)
+            .map_err(|error| Error::io(error, "make a folder", path.display())),
+        Place::S3(_) => Ok(()),
+    }
+}
+
 /// What the file system, or S3, knows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
