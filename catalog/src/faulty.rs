@@ -1,7 +1,7 @@
 //! A catalog that loses replies, goes stale or stalls, as a script says: for tests of whatever
 //! commits through a catalog.
 //!
-//! Each call of `swap` and `register` takes the next [`Fault`] of its queue, each call of
+//! Each call of `swap` (and of `swap_all`, for several tables) and `register` takes the next [`Fault`] of its queue, each call of
 //! `pointer` the next [`PointerFault`]; when a queue is empty, calls go through. All is
 //! deterministic and nothing sleeps.
 
@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use iceberg::spec::TableMetadata;
 use tokio::sync::Semaphore;
 
-use crate::{Catalog, Error, ErrorKind, Pointer, Result, Swap, TableName};
+use crate::pointer::swap_one;
+use crate::{Catalog, Error, ErrorKind, Move, Pointer, Result, Swap, TableName};
 
 #[cfg(test)]
 mod tests;
@@ -280,6 +281,18 @@ impl Catalog for FaultyCatalog {
         let lost = matches!(fault, Fault::LoseReply | Fault::LoseRequest);
         let call = self.inner.swap(table, expected, next, metadata);
         match self.play(fault, call, Ok(Swap::Conflicted)).await {
+            Err(error) if lost => Ok(Swap::Unknown(error)),
+            result => result,
+        }
+    }
+
+    async fn swap_all(&self, moves: &[Move<'_>]) -> Result<Swap> {
+        if let [one] = moves {
+            return swap_one(self, one).await;
+        }
+        let fault = self.script().swap.pop_front().unwrap_or(Fault::Pass);
+        let lost = matches!(fault, Fault::LoseReply | Fault::LoseRequest);
+        match self.play(fault, self.inner.swap_all(moves), Ok(Swap::Conflicted)).await {
             Err(error) if lost => Ok(Swap::Unknown(error)),
             result => result,
         }

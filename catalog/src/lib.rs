@@ -34,5 +34,5 @@ mod waits;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use ident::TableName;
 pub use open::{OpenMode, open};
-pub use pointer::{Catalog, Pointer, Swap};
+pub use pointer::{Catalog, Move, Pointer, Swap};
 pub use waits::Patience;

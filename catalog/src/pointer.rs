@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use iceberg::spec::TableMetadata;
 
-use crate::{Error, Result, TableName};
+use crate::{Error, ErrorKind, Result, TableName};
 
 /// Where a table's current metadata file is, and where the one before it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub enum Swap {
     /// The pointer may or may not have moved, and the error says why that is not known. Read it
     /// again; never repeat the swap and never remove what it would publish.
     Unknown(Error),
+}
+
+/// One table's part in a change of several.
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    /// The table.
+    pub table: &'a TableName,
+    /// Where its pointer stands; `None` for a table that is not there yet.
+    pub expected: Option<&'a str>,
+    /// Where it shall stand.
+    pub next: &'a str,
+    /// The content of `next`.
+    pub metadata: &'a TableMetadata,
 }
 
 /// Registers tables under names and moves their metadata pointers.
@@ -92,6 +105,24 @@ pub trait Catalog: Debug + Send + Sync {
         metadata: &TableMetadata,
     ) -> Result<Swap>;
 
+    /// Moves the pointers of several tables in one step: all of them, or none. A table that is there
+    /// already and was not expected is [`Swap::Conflicted`], like any other pointer that stands
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// An error means that nothing changed. `NotFound` if the namespace of a new table does not exist;
+    /// `Unsupported` for more than one table, where the catalog cannot do it.
+    async fn swap_all(&self, moves: &[Move<'_>]) -> Result<Swap> {
+        match moves {
+            [] => Ok(Swap::Committed),
+            [one] => swap_one(self, one).await,
+            _ => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this catalog changes one table at a time; commit the tables one by one",
+            )),
+        }
+    }
+
     /// The tables of a namespace, sorted by name.
     ///
     /// # Errors
@@ -111,4 +142,19 @@ pub trait Catalog: Debug + Send + Sync {
     /// `NotFound` if the table or the new namespace does not exist; `AlreadyExists` if the new
     /// name is taken, be it by the table itself.
     async fn rename_table(&self, from: &TableName, to: &TableName) -> Result<()>;
+}
+
+/// [`Catalog::swap_all`] for one table.
+pub(crate) async fn swap_one<C: Catalog + ?Sized>(catalog: &C, one: &Move<'_>) -> Result<Swap> {
+    let Some(expected) = one.expected else {
+        return match catalog.register(one.table, one.next, one.metadata).await {
+            Ok(()) => Ok(Swap::Committed),
+            Err(error) => match error.kind() {
+                ErrorKind::AlreadyExists => Ok(Swap::Conflicted),
+                ErrorKind::CommitUnknown => Ok(Swap::Unknown(error)),
+                _ => Err(error),
+            },
+        };
+    };
+    catalog.swap(one.table, expected, one.next, one.metadata).await
 }

@@ -11,10 +11,11 @@ use tokio::task::spawn_blocking;
 
 use super::connection::{BUSY_TIMEOUT, Database, Live};
 use super::schema::{CATALOG_NAME, Layout};
+use super::together::{self, Step};
 use crate::ident::check_name;
 use crate::missing::{missing_namespace, missing_table, not_empty, taken};
 use crate::open::{OpenMode, sqlite_url};
-use crate::{Catalog, Error, ErrorKind, Pointer, Result, Swap, TableName};
+use crate::{Catalog, Error, ErrorKind, Move, Pointer, Result, Swap, TableName};
 
 /// True in SQL if the namespace `?2` of the catalog `?1` is there: as in PyIceberg, by a property
 /// of its own or by a table.
@@ -188,6 +189,17 @@ impl Catalog for SqliteCatalog {
         match moved {
             Ok(0) => Ok(Swap::Conflicted),
             Ok(_) => Ok(Swap::Committed),
+            Err(error) if error.kind() == ErrorKind::CommitUnknown => Ok(Swap::Unknown(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn swap_all(&self, moves: &[Move<'_>]) -> Result<Swap> {
+        let steps: Vec<Step> = moves.iter().map(Step::of).collect();
+        let moved = self.call(move |live| together::run(live, &steps)).await;
+        match moved {
+            Ok(true) => Ok(Swap::Committed),
+            Ok(false) => Ok(Swap::Conflicted),
             Err(error) if error.kind() == ErrorKind::CommitUnknown => Ok(Swap::Unknown(error)),
             Err(error) => Err(error),
         }

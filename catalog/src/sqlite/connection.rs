@@ -117,6 +117,22 @@ impl Live {
         Ok(done)
     }
 
+    /// The same, undone if `work` says so by `false`; whether it was done.
+    pub(super) fn try_transaction(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<bool>,
+    ) -> Result<bool> {
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|e| failure(e, doing, &self.path))?;
+        if !work(&transaction).map_err(|e| failure(e, doing, &self.path))? {
+            transaction.rollback().map_err(|e| failure(e, doing, &self.path))?;
+            return Ok(false);
+        }
+        transaction.commit().map_err(|e| write_failure(e, doing, &self.path))?;
+        Ok(true)
+    }
+
     /// The rows of a query, each read by `read`.
     pub(super) fn read<T>(
         &self,

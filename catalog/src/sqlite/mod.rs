@@ -10,6 +10,7 @@
 //! | `catalog.rs` | [`SqliteCatalog`] and its statements |
 //! | `connection.rs` | the connection, its settings, and whether its file is still the same |
 //! | `schema.rs` | the two tables |
+//! | `together.rs` | a change of several tables in one step |
 //! | `namespaces.rs` | the properties of namespaces |
 //! | `glue.rs`, `glue/` | what the Glue API needs beside the pointer: version numbers, earlier versions, tags |
 //! | `failure.rs` | what an error of SQLite means, and whether it leaves a change open |
@@ -23,6 +24,7 @@ mod failure;
 mod glue;
 mod namespaces;
 mod schema;
+mod together;
 
 #[cfg(test)]
 pub(crate) mod tests;
