@@ -58,7 +58,7 @@ pub struct AccessRecord {
     pub purpose: String,
     /// Which table, as `namespace.table`.
     pub table: String,
-    /// `open`, `create`, `drop` or `rename`.
+    /// `open`, `create`, `commit` (by a client of the catalog), `register`, `drop` or `rename`.
     pub action: String,
     /// The metadata file that was opened, if any.
     pub metadata_location: Option<String>,

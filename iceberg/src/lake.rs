@@ -8,6 +8,7 @@ use iceberg::spec::{FormatVersion, SnapshotLog, TableMetadata, TableMetadataBuil
 use iceberg::table::Table;
 use iceberg::{MetadataLocation, NamespaceIdent, Runtime, TableIdent};
 use northstar_catalog::Catalog;
+use uuid::Uuid;
 
 use crate::access::{Access, AccessRecord, AccessSink};
 use crate::clock::Clock;
@@ -122,16 +123,7 @@ impl Lake {
         let properties: std::collections::HashMap<_, _> =
             definition.all_properties().into_iter().collect();
         WriteProperties::read(&properties)?;
-        // A folder of its own for each creation: a table that is dropped and made again, or that
-        // two writers make at once, never shares files.
         let id = self.ids.uuid();
-        let folder = format!(
-            "{}/{}/{}-{}",
-            self.warehouse,
-            name.namespace(),
-            name.table(),
-            &id.simple().to_string()[..8]
-        );
         let defined = |error: iceberg::Error| {
             Error::new(ErrorKind::InvalidInput, "the table cannot be defined so")
                 .with_context("table", name)
@@ -141,20 +133,31 @@ impl Lake {
             schema,
             spec,
             order,
-            folder.clone(),
+            self.own_folder(name, id),
             FormatVersion::V2,
             properties,
         )
         .and_then(|builder| builder.assign_uuid(id).build())
         .map_err(defined)?
         .metadata;
-        let metadata = dated(metadata, &[], self.clock.now_ms())?;
-        let location = MetadataLocation::new_with_metadata(&folder, &metadata);
+        self.drafted(name, dated(metadata, &[], self.clock.now_ms())?)
+    }
+
+    /// Where a new table stands. A folder of its own for each creation: a table that is dropped and
+    /// made again, or that two writers make at once, never shares files.
+    pub(crate) fn own_folder(&self, name: &TableName, id: Uuid) -> String {
+        let id = id.simple().to_string();
+        format!("{}/{}/{}-{}", self.warehouse, name.namespace(), name.table(), &id[..8])
+    }
+
+    /// A table that is nowhere yet, with a place for its first metadata file.
+    pub(crate) fn drafted(&self, name: &TableName, metadata: TableMetadata) -> Result<LakeTable> {
+        let location = MetadataLocation::new_with_metadata(metadata.location(), &metadata);
         self.opened(name, location.to_string(), metadata)
     }
 
     /// Makes a drafted table, without a snapshot.
-    async fn create_drafted(&self, draft: &LakeTable, access: &Access) -> Result<()> {
+    pub(crate) async fn create_drafted(&self, draft: &LakeTable, access: &Access) -> Result<()> {
         self.record(draft.name(), access, "create", Some(draft.metadata_location()))?;
         let files = vec![self.write_first(draft).await?];
         self.register(draft.name(), draft.metadata_location(), draft.metadata(), files).await
@@ -197,7 +200,7 @@ impl Lake {
     }
 
     /// Writes the first metadata file of a table, and gives its location.
-    async fn write_first(&self, draft: &LakeTable) -> Result<String> {
+    pub(crate) async fn write_first(&self, draft: &LakeTable) -> Result<String> {
         let text = draft.metadata_location().to_string();
         let location = MetadataLocation::from_str(&text).map_err(|error| {
             Error::new(ErrorKind::Internal, "a metadata file has no place").with_source(error)
@@ -212,7 +215,7 @@ impl Lake {
     }
 
     /// Registers a new table; `files` are removed if that fails.
-    async fn register(
+    pub(crate) async fn register(
         &self,
         name: &TableName,
         location: &str,
@@ -255,7 +258,7 @@ impl Lake {
         self.catalog.rename_table(from, to).await
     }
 
-    fn record(
+    pub(crate) fn record(
         &self,
         table: &TableName,
         access: &Access,
@@ -281,6 +284,16 @@ pub(crate) fn dated(
     before: &[SnapshotLog],
     now_ms: i64,
 ) -> Result<TableMetadata> {
+    dated_apart(metadata, before, now_ms, now_ms)
+}
+
+/// The same with a time of its own for the new entry of the log.
+pub(crate) fn dated_apart(
+    metadata: TableMetadata,
+    before: &[SnapshotLog],
+    now_ms: i64,
+    entry_ms: i64,
+) -> Result<TableMetadata> {
     let failed = |error: serde_json::Error| {
         Error::new(ErrorKind::Internal, "table metadata does not survive JSON").with_source(error)
     };
@@ -289,7 +302,7 @@ pub(crate) fn dated(
     json["last-updated-ms"] = now_ms.into();
     let log = json.get_mut("snapshot-log").and_then(serde_json::Value::as_array_mut);
     if let Some(last) = log.and_then(|log| log.last_mut()).filter(|_| is_new) {
-        last["timestamp-ms"] = now_ms.into();
+        last["timestamp-ms"] = entry_ms.into();
     }
     serde_json::from_value(json).map_err(failed)
 }

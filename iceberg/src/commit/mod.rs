@@ -10,7 +10,8 @@
 //! A change adds data files, removes some, or both. What it depends on is the caller's to say, by a
 //! [`Validation`] that is asked whenever other commits came between.
 //!
-//! What changes no rows (properties, refs, schema) goes the same way without files: `alter`.
+//! What changes no rows (properties, refs, schema) goes the same way without files: `alter`. So does
+//! what a client of the catalog asks for, which has written its files itself: [`requested`].
 //!
 //! How a commit ended is a value, [`Outcome`]. A commit carries an id: applied again, it is a no-op
 //! (W2). Files of an attempt that lost are removed; after a lost reply nothing is removed until
@@ -24,6 +25,7 @@ mod outcome;
 mod presence;
 mod publish;
 mod regroup;
+pub mod requested;
 mod retry;
 mod settle;
 mod snapshot;

@@ -32,6 +32,21 @@ impl AddedFile {
         Self { location: file.file_path().to_string(), bytes: file.file_size_in_bytes() }
     }
 
+    /// A file of which nobody says how long it is, as it is now.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there; storage errors.
+    pub(super) fn found(location: &str) -> Result<Self> {
+        let about = storage::about(location)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                "a file that this commit adds is not there; write it first",
+            )
+            .with_context("file", location)
+        })?;
+        Ok(Self { location: location.to_string(), bytes: about.bytes })
+    }
+
     pub(super) fn location(&self) -> &str {
         &self.location
     }

@@ -32,6 +32,11 @@ pub(crate) struct Staged {
 }
 
 impl Attempt {
+    /// An attempt that has written these.
+    pub(super) fn of(artifacts: Vec<String>) -> Self {
+        Self { artifacts }
+    }
+
     /// The files, which are no longer removed: the catalog is asked to show them.
     pub(crate) fn sent(mut self) -> Vec<String> {
         std::mem::take(&mut self.artifacts)

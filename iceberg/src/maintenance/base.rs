@@ -20,7 +20,7 @@ pub(crate) fn base_key(snapshot_id: i64, key: &str) -> String {
 }
 
 /// The properties that `stays`, the snapshots that are left, need.
-pub(super) fn bases(metadata: &TableMetadata, stays: &HashSet<i64>) -> BTreeMap<String, String> {
+pub(crate) fn bases(metadata: &TableMetadata, stays: &HashSet<i64>) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();
     for snapshot in metadata.snapshots().filter(|snapshot| stays.contains(&snapshot.snapshot_id()))
     {
@@ -38,7 +38,7 @@ pub(super) fn bases(metadata: &TableMetadata, stays: &HashSet<i64>) -> BTreeMap<
 }
 
 /// The properties of snapshots that are gone.
-pub(super) fn stale_bases(metadata: &TableMetadata, stays: &HashSet<i64>) -> Vec<String> {
+pub(crate) fn stale_bases(metadata: &TableMetadata, stays: &HashSet<i64>) -> Vec<String> {
     let keys: BTreeSet<&String> = metadata
         .properties()
         .keys()

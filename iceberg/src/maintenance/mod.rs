@@ -33,7 +33,7 @@ mod orphans;
 mod reading;
 mod removal;
 
-pub(crate) use base::base_key;
+pub(crate) use base::{base_key, bases, stale_bases};
 
 pub use compact::{CompactReport, compact};
 pub use compaction::{CompactOptions, CompactionPlan, FileGroup};

@@ -46,6 +46,16 @@ pub struct About {
     pub modified_ms: i64,
 }
 
+/// Makes a folder, and those above it, for writers that do not. A bucket has none.
+///
+/// # Errors
+/// As the file system says.
+pub fn make_folder(location: &str) -> Result<()> {
+    let Place::Local(path) = Place::of(location)? else { return Ok(()) };
+    std::fs::create_dir_all(&path)
+        .map_err(|error| Error::io(error, "make a folder", path.display()))
+}
+
 /// Looks at a file; `None` if it is gone.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ mod tests;
 
 pub use file_io::file_io;
 pub(crate) use file_io::{of_bucket, stored};
-pub use files::{About, about, discard, make_durable, renew};
+pub use files::{About, about, discard, make_durable, make_folder, renew};
 pub(crate) use files::{about_all, remove, remove_objects};
 pub(crate) use input::{Input, open};
 pub(crate) use listing::{Identity, Listed, identity, list};

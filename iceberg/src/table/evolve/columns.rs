@@ -13,7 +13,7 @@ use crate::table::{ColumnDefinition, definition};
 use crate::{Error, ErrorKind, Result};
 
 /// What names of a statement's own columns begin with.
-const RESERVED_PREFIX: &str = "__northstar_";
+pub(super) const RESERVED_PREFIX: &str = "__northstar_";
 
 /// Where a column stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

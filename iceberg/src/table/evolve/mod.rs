@@ -11,6 +11,7 @@
 //! | `uses` | what else of a table depends on a column |
 //! | `fields` | partition fields added, dropped, replaced |
 //! | `settings` | properties that are set; those that name columns follow them |
+//! | `given` | a schema that a client made: what it may not do, and what follows from it |
 //! | `change` | a change of any of these, made on a table |
 //!
 //! Source: <https://iceberg.apache.org/spec/#schema-evolution> and
@@ -19,6 +20,7 @@
 mod change;
 mod columns;
 mod fields;
+mod given;
 mod promotion;
 mod settings;
 mod siblings;
@@ -27,6 +29,7 @@ mod uses;
 pub use change::TableChange;
 pub use columns::{ColumnChange, Place};
 pub use fields::FieldChange;
+pub(crate) use given::{Given, check_schema, check_spec};
 pub(crate) use settings::check_definition;
 
 use crate::{Error, ErrorKind};

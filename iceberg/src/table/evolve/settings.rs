@@ -115,6 +115,16 @@ pub(super) fn identifying(column: &str) -> Error {
     ))
 }
 
+/// Whether a property speaks of a column, or of a part of it.
+pub(super) fn column_is_named(properties: &HashMap<String, String>, column: &str) -> bool {
+    let prefixes = column_prefixes();
+    let by_key = properties.keys().any(|key| {
+        let name = prefixes.iter().find_map(|prefix| key.strip_prefix(prefix.as_str()));
+        name.is_some_and(|name| is_within(name, column))
+    });
+    by_key || LISTS.iter().any(|key| listed(properties, key).any(|name| is_within(name, column)))
+}
+
 /// The properties after columns were renamed and dropped: (to be set, to be taken away).
 pub(super) fn follow(
     properties: &HashMap<String, String>,
