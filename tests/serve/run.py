@@ -36,10 +36,12 @@ def main() -> None:
             ("requests made at random", [python, HERE / "fuzz.py", binary]),
             ("many clients commit to few tables", [python, HERE / "contention.py", binary]),
             ("PyIceberg's Glue catalog", [python, HERE / "glue_pyiceberg.py", binary]),
+            ("a warehouse in a bucket, from load to expiry", [python, HERE / "s3_end_to_end.py", binary]),
         ],
         [
             ("boto3 and Glue's jobs", [python, HERE / "jobs_glue.py", binary]),
             ("boto3 and EMR Serverless", [python, HERE / "jobs_emr.py", binary]),
+            ("what S3 does on bad days", [python, HERE / "s3_faults.py", binary]),
             ("Spark's Glue catalog", [python, HERE / "glue_spark.py", binary, *with_spark]),
         ],
     ]
