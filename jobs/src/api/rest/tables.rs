@@ -178,12 +178,28 @@ fn named(namespace: String, name: String) -> Result<TableName, Fault> {
 /// 500.
 pub(super) fn loaded(table: &LakeTable, refs_only: bool) -> Answer {
     let mut metadata = value(table.metadata())?;
+    put_in_order(&mut metadata);
     if refs_only {
         keep_named(&mut metadata);
     }
     Ok(Reply::of(json!({
         "metadata-location": table.metadata_location(), "metadata": metadata, "config": {},
     })))
+}
+
+/// Puts what is numbered in the order of its numbers: Apache's types keep it in none.
+fn put_in_order(metadata: &mut Value) {
+    let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_i64);
+    for (member, key) in [
+        ("schemas", "schema-id"),
+        ("partition-specs", "spec-id"),
+        ("sort-orders", "order-id"),
+        ("snapshots", "sequence-number"),
+    ] {
+        if let Some(Value::Array(items)) = metadata.get_mut(member) {
+            items.sort_by_key(|item| (number(item, key), number(item, "timestamp-ms")));
+        }
+    }
 }
 
 /// Leaves out the snapshots that no branch or tag names; a client asks for them when it needs them.
