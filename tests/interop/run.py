@@ -1,6 +1,7 @@
 """Loads the demo, then reads every table with PyIceberg, DuckDB, ClickHouse and Spark and compares row
 for row; runs the same statements in DuckDB, Sail and Spark, and compares what they leave; has the engines read
-the tables of each action, and northstar and other writers change each other's; asks all for filtered rows.
+the tables of each action, and northstar and other writers change each other's; asks all for filtered rows;
+has PyIceberg, DuckDB and Spark write through `northstar serve`.
 
 Run by `make test`. Needs NORTHSTAR_BIN, the path of the northstar program.
 """
@@ -53,6 +54,10 @@ def main() -> None:
                 [sys.executable, HERE / "same_statements.py", *with_spark],
             ),
             ("no filter loses a row in any engine", [sys.executable, HERE / "bounds.py", binary]),
+            (
+                "PyIceberg, DuckDB and Spark write through the server's REST catalog",
+                [sys.executable, HERE / "rest_clients.py", binary, "--spark-python", spark, "--jars", jars],
+            ),
         ]
         # Most steps wait for one process at a time, so two lanes take less than one.
         lanes = [on_the_demo, on_their_own]

@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
+use super::rest::Reply;
 
 /// How a service writes its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,13 @@ impl Answer {
     pub(crate) fn json(form: Form, status: StatusCode, value: Option<&Value>) -> Self {
         let body = value.map(Value::to_string).unwrap_or_default().into_bytes();
         Self { status, content_type: form.content_type(), body, error: String::new() }
+    }
+
+    /// A reply of Iceberg REST.
+    pub(crate) fn rest(reply: &Reply) -> Self {
+        let mut answer = Self::json(Form::Iceberg, reply.status, reply.body.as_ref());
+        answer.error = reply.error().unwrap_or_default().to_string();
+        answer
     }
 
     /// Text for people and for Prometheus.

@@ -9,6 +9,7 @@
 //! | `glue.rs` | requests to Glue; what its Data Catalog does is in the `catalog` crate |
 //! | `glue_jobs/` | AWS Glue: jobs, their runs, their bookmarks |
 //! | `emr_serverless/` | EMR Serverless: applications and their job runs |
+//! | `rest/` | the Iceberg REST catalog protocol |
 //! | `tokens.rs` | tokens for clients that do not sign |
 //! | `answer.rs`, `fault.rs` | answers and errors in the form of each protocol |
 //! | `shape.rs` | requests and answers as the services' models describe them |
@@ -22,6 +23,7 @@ pub(crate) mod glue;
 pub(crate) mod glue_jobs;
 pub(crate) mod metrics;
 pub(crate) mod request_log;
+pub(crate) mod rest;
 mod router;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use futures::FutureExt;
+use northstar_iceberg::access::Access;
 use serde_json::json;
 
 use super::answer::{Answer, Form};
@@ -16,8 +17,8 @@ use super::auth::{Asked, Caller};
 use super::fault::Fault;
 use super::glue::GlueRequest;
 use super::request_log::{Line, name};
-use super::service::{Service, is_plain};
-use super::{Api, emr_serverless, tokens};
+use super::service::{Service, is_plain, rest_path};
+use super::{Api, emr_serverless, rest, tokens};
 
 /// The longest body that is taken.
 const MOST_BYTES: usize = 32 << 20;
@@ -115,7 +116,7 @@ async fn handle(
     }
     if service == Service::Tokens {
         known.action = "CreateToken";
-        return tokens::answer(api, &body);
+        return tokens::answer(api, &parts.headers, &body);
     }
     let caller = check(api, service, parts, &body)?;
     known.actor.clone_from(&caller.actor);
@@ -136,6 +137,16 @@ async fn handle(
             let called = emr_serverless::call(&api.runs, method, path, query, &body, &caller.actor);
             let (status, value) = called.await?;
             Ok(Answer::json(service.form(), status, Some(&value)))
+        }
+        Service::Iceberg => {
+            let path = rest_path(path).unwrap_or_default();
+            (known.action, known.resource) = rest::described(&parts.method, path);
+            let access = Access::new(&caller.actor, "a client of Iceberg REST");
+            let access = access.map_err(|_| internal(Some(service), "nobody calls"))?;
+            let (method, query) = (&parts.method, parts.uri.query());
+            let (lake, catalog) = (&api.lake, &api.catalog);
+            let reply = rest::call(lake, catalog, &access, method, path, query, &body).await;
+            Ok(Answer::rest(&reply))
         }
         _ => {
             let text = "this service is not here";

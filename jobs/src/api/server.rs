@@ -32,6 +32,8 @@ const HEAD: Duration = Duration::from_secs(30);
 pub(crate) struct Api {
     pub(crate) policy: Policy,
     pub(crate) lake: Lake,
+    /// The lake's.
+    pub(crate) catalog: Arc<SqliteCatalog>,
     pub(crate) glue: GlueService,
     pub(crate) runs: Arc<Runs>,
     pub(crate) log: RequestLog,
@@ -68,7 +70,8 @@ impl Api {
         )
         .await?;
         let metrics = Metrics::new(lake.clock.now_ms());
-        Ok(Self { policy, lake, glue, runs, log, metrics })
+        let catalog = Arc::clone(catalog);
+        Ok(Self { policy, lake, catalog, glue, runs, log, metrics })
     }
 }
 

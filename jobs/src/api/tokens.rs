@@ -1,8 +1,11 @@
 //! Tokens for clients of Iceberg REST: OAuth 2's client credentials, with a key's id and secret.
 //!
-//! Source: RFC 6749, section 4.4; the path is that of the REST protocol's `oauth/tokens`.
+//! Source: RFC 6749, sections 2.3.1 and 4.4; the path is that of the REST protocol's `oauth/tokens`.
 
-use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::Api;
@@ -14,7 +17,7 @@ use super::fault::Fault;
 /// # Errors
 /// `invalid_request` for another grant or one without a client; `invalid_client` for a secret that is
 /// not the key's.
-pub(crate) fn answer(api: &Api, body: &[u8]) -> Result<Answer, Fault> {
+pub(crate) fn answer(api: &Api, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Fault> {
     let field = |name: &str| {
         let fields = body.split(|byte| *byte == b'&');
         let pairs = fields.filter_map(|field| {
@@ -28,12 +31,17 @@ pub(crate) fn answer(api: &Api, body: &[u8]) -> Result<Answer, Fault> {
         let text = "the grant is client_credentials: give a key's id and secret";
         return Err(Fault::refused("invalid_request", text));
     }
-    let (Some(id), Some(secret)) = (field("client_id"), field("client_secret")) else {
+    let clients = match field("client_id").zip(field("client_secret")) {
+        Some(client) => vec![client],
+        None => basic(headers),
+    };
+    if clients.is_empty() {
         let text = "a token needs client_id, the id of a key, and client_secret, its secret";
         return Err(Fault::refused("invalid_request", text));
-    };
-    let given = api.policy.token(&id, &secret, api.lake.clock.now_ms());
-    let (token, seconds) = given.map_err(|_| {
+    }
+    let now_ms = api.lake.clock.now_ms();
+    let given = clients.iter().find_map(|(id, secret)| api.policy.token(id, secret, now_ms).ok());
+    let (token, seconds) = given.ok_or_else(|| {
         let text = "there is no such key with this secret";
         Fault::new("invalid_client", StatusCode::UNAUTHORIZED, text)
     })?;
@@ -44,6 +52,21 @@ pub(crate) fn answer(api: &Api, body: &[u8]) -> Result<Answer, Fault> {
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
     });
     Ok(Answer::json(Form::Iceberg, StatusCode::OK, Some(&value)))
+}
+
+/// The id and secret in a header, as DuckDB sends them: as they are, and as a form would have them,
+/// which is how OAuth wants them.
+fn basic(headers: &HeaderMap) -> Vec<(String, String)> {
+    let client = || {
+        let (scheme, text) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        let text =
+            STANDARD.decode(text.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let text = String::from_utf8(text).ok()?;
+        text.split_once(':').map(|(id, secret)| (id.to_string(), secret.to_string()))
+    };
+    let Some((id, secret)) = client() else { return Vec::new() };
+    let form = decoded(id.as_bytes()).zip(decoded(secret.as_bytes()));
+    [Some((id, secret)), form].into_iter().flatten().collect()
 }
 
 /// The text of a form's field; `None` for one that is malformed.
@@ -64,6 +87,23 @@ fn decoded(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_in_a_header_is_read_as_it_is_and_as_a_form() {
+        let of = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, text.parse().unwrap());
+            basic(&headers)
+        };
+        let pair = |id: &str, secret: &str| (id.to_string(), secret.to_string());
+        let sent = STANDARD.encode("key:a+b%2F");
+        let read = [pair("key", "a+b%2F"), pair("key", "a b/")];
+        assert_eq!(of(&format!("Basic {sent}")), read);
+        for bad in ["Basic", "Basic %%%", "Bearer a2V5OmE="] {
+            assert_eq!(of(bad), [], "{bad}");
+        }
+        assert_eq!(of(&format!("Basic {}", STANDARD.encode("key"))), []);
+    }
 
     #[test]
     fn a_field_is_decoded_or_refused() {
