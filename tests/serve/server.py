@@ -74,11 +74,7 @@ class Server:
     def sql(self, statement):
         """The rows of a statement that the program itself runs on the same warehouse."""
         command = [self.command[0], "--warehouse", self.warehouse, "--output", "json", "sql", statement]
-        done = subprocess.run(command, text=True, capture_output=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"northstar: {done.stderr}")
-        lines = (line for line in done.stdout.splitlines() if line.startswith("{"))
-        return [list(json.loads(line).values()) for line in lines]
+        return rows_of(command)
 
     def client(self, service, **settings):
         """A boto3 client of a service, without retries of its own unless asked for."""
@@ -92,3 +88,12 @@ class Server:
             aws_secret_access_key=SECRET,
             config=config,
         )
+
+
+def rows_of(command):
+    """The rows that a command prints as JSON."""
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"northstar: {done.stderr}")
+    lines = (line for line in done.stdout.splitlines() if line.startswith("{"))
+    return [list(json.loads(line).values()) for line in lines]

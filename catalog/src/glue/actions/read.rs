@@ -18,10 +18,14 @@ pub fn read<T: DeserializeOwned>(input: Value) -> Result<T> {
         .map_err(|error| Error::new(ErrorKind::InvalidInput, unvalued(&error.to_string())))
 }
 
-/// The text of a JSON error without the values that it quotes, which may be of patients.
+/// The text of a JSON error without the values that it quotes, which may be of patients. The name of a
+/// member that lacks is ours.
 fn unvalued(text: &str) -> String {
+    if text.starts_with("missing field") {
+        return text.to_string();
+    }
     let mut shown = String::with_capacity(text.len());
-    for (index, part) in text.split('"').enumerate() {
+    for (index, part) in text.split(['"', '`']).enumerate() {
         shown.push_str(if index % 2 == 0 { part } else { "…" });
     }
     shown
@@ -131,10 +135,15 @@ mod tests {
         let error = read::<OfCatalog>(json!({"CatalogId": {"Jane": "Doe"}})).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(!error.to_string().contains("Jane"), "{error}");
-        assert_eq!(
-            unvalued(r#"invalid type: string "Jane", expected u32"#).matches('"').count(),
-            0
-        );
+        for text in [
+            r#"invalid type: string "Jane", expected u32"#,
+            "invalid type: integer `19480501`, expected a string",
+            "unknown variant `Jane`, expected one of …",
+        ] {
+            let shown = unvalued(text);
+            assert!(!shown.contains("Jane") && !shown.contains("1948"), "{shown}");
+        }
+        assert_eq!(unvalued("missing field `Name`"), "missing field `Name`");
     }
 
     #[test]
