@@ -14,8 +14,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from checks import stand_in
 from expect import expect
-from glue_catalog import stand_in, table_input
+from glue_catalog import table_input
 from server import Server
 
 CONFLICT = "ConcurrentModificationException"

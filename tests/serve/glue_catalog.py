@@ -8,12 +8,11 @@ the test.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
-import types
 from pathlib import Path
 
+from checks import Checks, stand_in
 from expect import expect, fits_model
 from model import watch
 from server import ACCOUNT, Server
@@ -50,29 +49,6 @@ DEPARTURES = {
         "an action that is not served": None,
     },
 }
-
-
-class Checks:
-    """Checks over one server, which may depart from AWS where it is known to."""
-
-    def __init__(self, server, glue):
-        self.server, self.glue = server, glue
-        self.departures = dict(DEPARTURES[server])
-
-    def expect(self, name, found, wanted):
-        if name in self.departures:
-            departed = self.departures.pop(name)
-            if found == wanted:
-                sys.exit(f"{self.server} does as AWS does by now: {name}")
-            wanted = departed
-        expect(f"{self.server}: {name}", found, wanted)
-
-    def is_there(self, name):
-        """Whether a server has what a check needs."""
-        return self.departures.get(name) != "not there" or self.departures.pop(name) is None
-
-    def refused(self, name, code, operation, **arguments):
-        self.expect(name, self.glue.refused(operation, **arguments), code)
 
 
 def table_input(name, location, previous=None, **more):
@@ -188,10 +164,10 @@ def the_rest(checks, glue):
 
 def run(server, client):
     glue = watch(client)
-    checks = Checks(server, glue)
+    checks = Checks(server, glue, DEPARTURES[server])
     for part in (databases, tables, versions, the_rest):
         part(checks, glue)
-    expect(f"{server}: departures that no check came to", list(checks.departures), [])
+    checks.end()
     return glue
 
 
@@ -201,15 +177,6 @@ def the_log(server):
     stale = [line for line in lines if line["error"] == CONFLICT]
     told = [(line["actor"], line["action"], line["resource"]) for line in stale]
     expect("a line of the log", told, [("tester", "UpdateTable", "bronze.lab")])
-
-
-def stand_in(kind):
-    """A server that stands for AWS, and the process that it runs in."""
-    command = [sys.executable, Path(__file__).with_name("stand_in.py"), kind]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    return process, types.SimpleNamespace(url=process.stdout.readline().strip())
 
 
 def main():

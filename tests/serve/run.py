@@ -39,6 +39,7 @@ def main() -> None:
             ("a warehouse in a bucket, from load to expiry", [python, HERE / "s3_end_to_end.py", binary]),
         ],
         [
+            ("the calls of both job APIs, over moto and ministack too", [python, HERE / "jobs_api.py", binary]),
             ("boto3 and Glue's jobs", [python, HERE / "jobs_glue.py", binary]),
             ("boto3 and EMR Serverless", [python, HERE / "jobs_emr.py", binary]),
             ("what S3 does on bad days", [python, HERE / "s3_faults.py", binary]),
