@@ -15,6 +15,7 @@ mod tests;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub use making::GluePage;
 use making::not_iceberg;
 
 use super::catalog::{SqliteCatalog, pointer};

@@ -30,5 +30,5 @@ mod together;
 pub(crate) mod tests;
 
 pub use catalog::SqliteCatalog;
-pub use glue::{GlueEntry, GlueUpdate};
+pub use glue::{GlueEntry, GluePage, GlueUpdate};
 pub use namespaces::PropertyChanges;

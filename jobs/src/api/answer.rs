@@ -75,10 +75,11 @@ impl Answer {
         if let Ok(id) = HeaderValue::from_str(request_id) {
             headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
         }
-        if form == Form::RestJson && !self.error.is_empty() {
-            if let Ok(name) = HeaderValue::from_str(&self.error) {
-                headers.insert(HeaderName::from_static("x-amzn-errortype"), name);
-            }
+        if form == Form::RestJson
+            && !self.error.is_empty()
+            && let Ok(name) = HeaderValue::from_str(&self.error)
+        {
+            headers.insert(HeaderName::from_static("x-amzn-errortype"), name);
         }
         response
     }

@@ -43,7 +43,7 @@ pub(super) async fn conduct(
 ) {
     let folder = AttemptFolder::of(&runs.config.folder, &run.name, attempt.attempt);
     let mut conducted = Conducted { runs, run, attempt: attempt.attempt, folder, server };
-    let end = match conducted.to_end().await {
+    let end = match conducted.attend_to_end().await {
         Ok(end) => end,
         Err(error) => {
             tracing::error!(run = conducted.run.name, %error, "a run could not be conducted");
@@ -54,7 +54,7 @@ pub(super) async fn conduct(
 }
 
 impl Conducted {
-    async fn to_end(&mut self) -> Result<End> {
+    async fn attend_to_end(&mut self) -> Result<End> {
         let mut child = self.start().await?;
         let process = child.id().map_or(0, i64::from);
         if let Err(error) = self.note_start(process).await {

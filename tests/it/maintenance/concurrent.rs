@@ -91,12 +91,12 @@ async fn m5_two_compactions_at_once_keep_each_row_once() {
     let place = three_files().await;
     let rows = place.rows().await;
     let other = Arc::clone(&place);
-    disturbed(&place, async move {
+    let second = async move {
         let lake: Lake = other.lab.second().await;
         let session = session_of(&lake, &other.lab.path("other"));
         compact(&session, &other.name, &CompactOptions::default()).await.unwrap();
-    })
-    .await;
+    };
+    disturbed(&place, Box::pin(second)).await;
     assert_eq!(place.rows().await, rows);
     assert_eq!(place.files().await.len(), 1);
     // What the slower one wrote is gone: three files, one that took their place.

@@ -72,7 +72,7 @@ pub(super) async fn search(service: &GlueService, input: Value) -> Result<Value>
                 Err(error) if error.kind() == ErrorKind::NotFound => break,
                 page => page?,
             };
-            for (name, entry) in &page.0 {
+            for (name, entry) in &page.tables {
                 let table = service.shown.table(name, entry, &service.account).await?;
                 if !request.is_wanted(&table) {
                     continue;
@@ -83,7 +83,7 @@ pub(super) async fn search(service: &GlueService, input: Value) -> Result<Value>
                 }
                 found.push(table);
             }
-            match page.1 {
+            match page.next {
                 Some(next) => place = next,
                 None => break,
             }

@@ -86,13 +86,13 @@ pub(super) async fn list(service: &GlueService, input: Value) -> Result<Value> {
     let mut next = None;
     while tables.len() < most {
         let page = service.catalog.glue_entries(&database, &from, most - tables.len()).await?;
-        for (name, entry) in &page.0 {
+        for (name, entry) in &page.tables {
             if wanted.as_ref().is_none_or(|wanted| wanted.is_match(name.table())) {
                 let table = service.shown.table(name, entry, &service.account).await?;
                 tables.push(attributes(table, only));
             }
         }
-        next = page.1;
+        next = page.next;
         match &next {
             Some(name) => from.clone_from(name),
             None => break,

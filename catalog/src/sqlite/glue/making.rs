@@ -11,6 +11,15 @@ use crate::sqlite::connection::Live;
 use crate::sqlite::schema::{CATALOG_NAME, Layout};
 use crate::{Error, ErrorKind, Result, TableName};
 
+/// Some of the tables of a namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GluePage {
+    /// In the order of their names.
+    pub tables: Vec<(TableName, GlueEntry)>,
+    /// The name to go on after, if there are more.
+    pub next: Option<String>,
+}
+
 impl SqliteCatalog {
     /// Registers a table as a Glue client describes it; its metadata file must be there.
     ///
@@ -40,8 +49,7 @@ impl SqliteCatalog {
         .await
     }
 
-    /// Of the tables of a namespace, sorted by name, at most `most` after the name `after`, and the name
-    /// to go on after, if there are more.
+    /// Of the tables of a namespace, sorted by name, at most `most` after the name `after`.
     ///
     /// # Errors
     /// `NotFound` if the namespace is not there; `Damaged` for an entry that cannot be read;
@@ -51,7 +59,7 @@ impl SqliteCatalog {
         namespace: &str,
         after: &str,
         most: usize,
-    ) -> Result<(Vec<(TableName, GlueEntry)>, Option<String>)> {
+    ) -> Result<GluePage> {
         let (namespace, after) = (namespace.to_string(), after.to_string());
         self.call(move |live| entries(live, &namespace, &after, most)).await
     }
@@ -97,12 +105,7 @@ fn make(
     Ok(true)
 }
 
-fn entries(
-    live: &Live,
-    namespace: &str,
-    after: &str,
-    most: usize,
-) -> Result<(Vec<(TableName, GlueEntry)>, Option<String>)> {
+fn entries(live: &Live, namespace: &str, after: &str, most: usize) -> Result<GluePage> {
     let ((columns, from), only) = (entry_columns(), live.layout.tables_only());
     let sql = format!(
         "{columns}, g.name {from} AND g.namespace = ?2 AND g.name > ?3{only}
@@ -122,11 +125,11 @@ fn entries(
         rows.pop();
     }
     let next = rows.last().filter(|_| more).map(|(name, _)| name.clone());
-    let mut entries = Vec::with_capacity(rows.len());
+    let mut tables = Vec::with_capacity(rows.len());
     for (name, row) in rows {
         if let Ok(table) = TableName::new(namespace, name) {
-            entries.push((table, row.read()?));
+            tables.push((table, row.read()?));
         }
     }
-    Ok((entries, next))
+    Ok(GluePage { tables, next })
 }
