@@ -12,6 +12,9 @@ pub const METADATA_LOCATION: &str = "metadata_location";
 /// The parameter that names the one before it.
 pub const PREVIOUS_METADATA_LOCATION: &str = "previous_metadata_location";
 
+/// The parameter of an entry that a rename has retired: the table that it has become.
+pub(crate) const RENAMED_TO: &str = "northstar.renamed-to";
+
 /// The parameter that says what a table is, and its value for Iceberg. Others write the value in lower
 /// case too.
 pub(crate) const TABLE_TYPE: &str = "table_type";

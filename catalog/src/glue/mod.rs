@@ -22,10 +22,10 @@ mod model;
 
 pub use client::{GlueCatalog, GlueOptions, GluePlace};
 pub use columns::{columns, type_text};
-pub(crate) use input::TABLE_TYPE;
 pub use input::{
     METADATA_LOCATION, PREVIOUS_METADATA_LOCATION, is_iceberg, pointer_of, table_input,
 };
+pub(crate) use input::{RENAMED_TO, TABLE_TYPE};
 pub use model::{
     Column, Order, Parameters, SerDeInfo, SkewedInfo, StorageDescriptor, TableIdentifier,
     TableInput,

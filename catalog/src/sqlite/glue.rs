@@ -9,6 +9,7 @@
 mod forget;
 mod making;
 mod numbering;
+mod retire;
 mod tags;
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,10 @@ fn private(path: &Path) -> Result<()> {
     }
 }
 
+/// How often, and how far apart, the lock is tried before another server is taken to have it.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 /// The lock of the one server that has the folder.
 fn locked(path: &Path) -> Result<File> {
     let file = OpenOptions::new()
@@ -192,7 +196,16 @@ fn locked(path: &Path) -> Result<File> {
         .open(path)
         .map_err(|error| Error::io(error, "make the lock of runs", path.display()))?;
     let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    rustix::fs::flock(&file, lock).map_err(|error| {
+    let mut taken = rustix::fs::flock(&file, lock);
+    // A server that ends, and a process that it is just starting, have it for a moment longer.
+    for _ in 0..LOCK_TRIES {
+        if taken.is_ok() {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        taken = rustix::fs::flock(&file, lock);
+    }
+    taken.map_err(|error| {
         Error::new(
             ErrorKind::Unavailable,
             "another server runs the jobs of this folder; stop it first, or name another folder",

@@ -18,15 +18,19 @@ pub fn read<T: DeserializeOwned>(input: Value) -> Result<T> {
         .map_err(|error| Error::new(ErrorKind::InvalidInput, unvalued(&error.to_string())))
 }
 
-/// The text of a JSON error without the values that it quotes, which may be of patients. The name of a
-/// member that lacks is ours.
+/// The text of a JSON error without the values that it quotes, which may be of patients and may hold
+/// quotes of their own. Names of members are ours.
 fn unvalued(text: &str) -> String {
-    if text.starts_with("missing field") {
-        return text.to_string();
-    }
     let mut shown = String::with_capacity(text.len());
-    for (index, part) in text.split(['"', '`']).enumerate() {
+    for (index, part) in text.split('"').enumerate() {
         shown.push_str(if index % 2 == 0 { part } else { "…" });
+    }
+    for before in ["unknown variant `", "integer `", "floating point `", "character `", "boolean `"]
+    {
+        if let Some((head, rest)) = shown.split_once(before) {
+            let tail = rest.split_once("`, expected").map_or("", |(_, tail)| tail);
+            shown = format!("{head}{before}…`, expected{tail}");
+        }
     }
     shown
 }
@@ -138,7 +142,7 @@ mod tests {
         for text in [
             r#"invalid type: string "Jane", expected u32"#,
             "invalid type: integer `19480501`, expected a string",
-            "unknown variant `Jane`, expected one of …",
+            "unknown variant `Jane `Roe`, expected one of `a`",
         ] {
             let shown = unvalued(text);
             assert!(!shown.contains("Jane") && !shown.contains("1948"), "{shown}");

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::read::{after, folded, known_name, read, table_name, token, within};
 use super::service::GlueService;
-use crate::glue::{TableInput, pointer_of};
+use crate::glue::{RENAMED_TO, TableInput, is_iceberg, pointer_of};
 use crate::sqlite::GlueUpdate;
-use crate::{Catalog, Error, ErrorKind, Result};
+use crate::{Catalog, Error, ErrorKind, Result, TableName};
 
 /// A list's longest page.
 const MOST: usize = 100;
@@ -135,6 +135,12 @@ pub(super) async fn update(service: &GlueService, input: Value, now_ms: i64) -> 
     let input = request.input()?;
     let name = known_name(&request.database_name, &input.name)?;
     let expected = request.version_id.as_deref().map(version).transpose()?;
+    if let (Some(to), Some(expected)) = (renamed_to(input), expected) {
+        return match service.catalog.retire_from_glue(&name, &to, expected).await? {
+            GlueUpdate::Updated(_) => Ok(json!({})),
+            GlueUpdate::Conflicted => Err(overtaken(&name)),
+        };
+    }
     let archive = !request.skip_archive.unwrap_or(false);
     let update = service.catalog.update_from_glue(&name, input, expected, archive, now_ms).await;
     let update = match update {
@@ -152,12 +158,21 @@ pub(super) async fn update(service: &GlueService, input: Value, now_ms: i64) -> 
     };
     match update {
         GlueUpdate::Updated(_) => Ok(json!({})),
-        GlueUpdate::Conflicted => Err(Error::new(
-            ErrorKind::Conflict,
-            "the table was changed since it was read; read it again and commit on top of that",
-        )
-        .with_context("table", &name)),
+        GlueUpdate::Conflicted => Err(overtaken(&name)),
     }
+}
+
+fn overtaken(table: &TableName) -> Error {
+    let text = "the table was changed since it was read; read it again and commit on top of that";
+    Error::new(ErrorKind::Conflict, text).with_context("table", table)
+}
+
+/// The table that this entry has become, if a client of ours renames it (docs/glue.md).
+fn renamed_to(input: &TableInput) -> Option<TableName> {
+    if is_iceberg(input) {
+        return None;
+    }
+    input.parameters.as_ref()?.get(RENAMED_TO)?.parse().ok()
 }
 
 /// A `VersionId` as this server gives it.

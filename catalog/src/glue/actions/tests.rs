@@ -218,6 +218,25 @@ async fn w2_an_update_of_a_version_that_was_overtaken_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn m5_an_entry_is_retired_for_its_new_name_only_from_the_version_that_was_read() {
+    let fixture = Fixture::with_tables(&["lab", "other"]).await;
+    let retired = |to: &str, version: &str| {
+        let input = json!({"Name": "lab", "Parameters": {"northstar.renamed-to": to}});
+        json!({"DatabaseName": "b", "TableInput": input, "VersionId": version})
+    };
+    fixture.ask("UpdateTable", update("m1", "m0", Some("0"), true)).await;
+    let named = json!({"DatabaseName": "b", "TableInput": table_input("new", "m1", None)});
+    fixture.ask("CreateTable", named).await;
+    for (to, version) in [("b.new", "0"), ("b.other", "1"), ("b.none", "1"), ("b.lab", "1")] {
+        let refused = fixture.refused("UpdateTable", retired(to, version)).await;
+        assert_eq!(refused, ErrorKind::Conflict, "{to} {version}");
+    }
+    fixture.ask("UpdateTable", retired("b.new", "1")).await;
+    let list = fixture.ask("GetTables", json!({"DatabaseName": "b"})).await;
+    assert_eq!(names(&list["TableList"]), ["new", "other"]);
+}
+
+#[tokio::test]
 async fn versions_that_were_archived_can_be_read_and_removed() {
     let fixture = Fixture::with_tables(&["lab"]).await;
     for (round, version) in ["0", "1", "2"].into_iter().enumerate() {

@@ -13,12 +13,9 @@ use super::calls::{Glue, unbuilt};
 use super::convert::Entry;
 use super::swap::Seen;
 use crate::glue::{
-    METADATA_LOCATION, PREVIOUS_METADATA_LOCATION, TABLE_TYPE, TableInput, pointer_of,
+    METADATA_LOCATION, PREVIOUS_METADATA_LOCATION, RENAMED_TO, TABLE_TYPE, TableInput, pointer_of,
 };
 use crate::{Error, ErrorKind, Pointer, Result, Swap, TableName};
-
-/// The parameter of a retired entry that names the table it has become.
-const RENAMED_TO: &str = "northstar.renamed-to";
 
 /// And that names the metadata file it stood at.
 const RENAMED_AT: &str = "northstar.renamed-at";

@@ -34,26 +34,14 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
     fault::input(value, "BadRequestException").map_err(|mut fault| {
-        fault.message = unvalued(&fault.message);
+        // Apache's names for its types help nobody.
+        if fault.message.starts_with("data did not match any variant") {
+            fault.message =
+                "a schema or a type in it cannot be read; check its names, ids and types"
+                    .to_string();
+        }
         fault
     })
-}
-
-/// The text of an error without the values that it quotes in backticks, and without Apache's names for
-/// its types.
-fn unvalued(text: &str) -> String {
-    if text.starts_with("data did not match any variant") {
-        return "a schema or a type in it cannot be read; check its names, ids and types"
-            .to_string();
-    }
-    let mut shown = text.to_string();
-    for before in ["unknown variant `", "integer `", "floating point `", "character `"] {
-        if let Some((head, rest)) = shown.split_once(before) {
-            let tail = rest.split_once("`, expected").map_or("", |(_, tail)| tail);
-            shown = format!("{head}{before}…`, expected{tail}");
-        }
-    }
-    shown
 }
 
 /// Something of Apache's types, all of which is kept.
