@@ -141,6 +141,9 @@ def iceberg_request(maker):
 
 def faults_of(operation, method, answer):
     status = answer["status_code"]
+    # Glue clients made tables here whose metadata file is nowhere: to load one is an error of the server's.
+    if operation is None and status == 500 and b"metadata file cannot be read" in answer["body"]:
+        return []
     if status >= 500:
         return [f"{status}: {answer['body'][:300]}"]
     if operation is None or method == "HEAD":

@@ -24,7 +24,8 @@ pub(super) fn route(
     query: Option<&str>,
 ) -> Result<(&'static str, Map<String, Value>), Fault> {
     let mut input = members(query.unwrap_or_default())?;
-    let path = path.trim_matches('/');
+    // With a slash at its end it would be that of a list.
+    let path = path.strip_prefix('/').unwrap_or(path);
     if let Some(arn) = path.strip_prefix("tags/") {
         input.insert("resourceArn".into(), json!(decoded(arn)?));
         let operation = match method.as_str() {
