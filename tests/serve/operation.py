@@ -8,6 +8,8 @@ import http.client
 import ipaddress
 import json
 import re
+import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -152,10 +154,31 @@ def the_log(server, glue):
     expect("in a new file", len(log.read_text(encoding="utf-8").splitlines()), 1)
 
 
+def hung_up(binary, folder):
+    """A client that does not wait for its answer is in the log all the same."""
+    with Server(binary, folder, anonymous=True) as server:
+        catalog = sqlite3.connect(server.warehouse / "catalog.db", isolation_level=None)
+        catalog.execute("BEGIN IMMEDIATE")
+        body = b'{"DatabaseInput": {"Name": "b"}}'
+        client = socket.create_connection(("127.0.0.1", int(server.address.split(":")[1])))
+        head = f"POST / HTTP/1.1\r\nHost: {server.address}\r\nX-Amz-Target: AWSGlue.CreateDatabase\r\n"
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        while "northstar_requests_under_way 2" not in metrics(server):
+            continue
+        client.close()
+        log = server.warehouse / "requests.jsonl"
+        while not log.exists() or not log.read_text(encoding="utf-8"):
+            continue
+        line = json.loads(log.read_text(encoding="utf-8").splitlines()[0])
+        expect("its line", (line["action"], line["status"]), ("CreateDatabase", 499))
+        catalog.execute("ROLLBACK")
+        catalog.close()
+
+
 def main():
     binary = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
-        for name, test in [("refusals", refusals), ("tls", over_tls), ("watched", watched)]:
+        for name, test in [("refusals", refusals), ("tls", over_tls), ("watched", watched), ("gone", hung_up)]:
             place = Path(folder, name)
             place.mkdir()
             test(binary, place)

@@ -44,33 +44,84 @@ pub(crate) async fn answer(
     let service = Service::of(&parts.method, parts.uri.path(), &parts.headers);
     let form = service.map_or(Form::RestJson, Service::form);
     api.metrics.begin();
-    let mut known = Known::default();
-    let handled = handle(&api, service, &parts, body, &mut known);
+    let from = from.ip().to_string();
+    let known = Known::default();
+    let mut asking = Asking {
+        api: Arc::clone(&api),
+        service,
+        request_id,
+        from,
+        begun_ms,
+        known,
+        is_over: false,
+    };
+    let handled = handle(&api, service, &parts, body, &mut asking.known);
     let answer = match AssertUnwindSafe(handled).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(fault)) => Answer::fault(form, &fault),
-        Err(_) => Answer::fault(form, &defect(service, &request_id)),
+        Err(_) => Answer::fault(form, &defect(service, &asking.request_id)),
     };
-    let duration_ms = (api.lake.clock.now_ms() - begun_ms).max(0);
     let error = answer.error.clone();
-    let line = Line {
-        time_ms: begun_ms,
-        request_id: &request_id,
-        from: &from.ip().to_string(),
-        actor: &known.actor,
-        service: service.map_or("none", Service::name),
-        action: known.action,
-        resource: &known.resource,
-        status: answer.status.as_u16(),
-        error: &error,
-        duration_ms,
-        request_bytes: known.request_bytes,
-        answer_bytes: answer.body.len(),
-    };
+    let line = asking.line(answer.status.as_u16(), &error, answer.body.len());
     let answer = recorded(&api, service, &line, answer);
-    let (named, action) = (service.map_or("none", Service::name), known.action);
-    api.metrics.end(named, action, answer.status.as_u16(), &answer.error, duration_ms);
-    answer.into_response(form, &request_id)
+    asking.count(answer.status.as_u16(), &answer.error);
+    asking.is_over = true;
+    answer.into_response(form, &asking.request_id)
+}
+
+/// The status of a request whose client hung up, as other servers log it.
+const CLIENT_GONE: u16 = 499;
+
+/// A request under way. If its client hangs up it is dropped, and may have taken effect all the same: it
+/// is in the log, too.
+struct Asking {
+    api: Arc<Api>,
+    service: Option<Service>,
+    request_id: String,
+    from: String,
+    begun_ms: i64,
+    known: Known,
+    is_over: bool,
+}
+
+impl Asking {
+    fn duration_ms(&self) -> i64 {
+        (self.api.lake.clock.now_ms() - self.begun_ms).max(0)
+    }
+
+    fn line<'a>(&'a self, status: u16, error: &'a str, answer_bytes: usize) -> Line<'a> {
+        Line {
+            time_ms: self.begun_ms,
+            request_id: &self.request_id,
+            from: &self.from,
+            actor: &self.known.actor,
+            service: self.service.map_or("none", Service::name),
+            action: self.known.action,
+            resource: &self.known.resource,
+            status,
+            error,
+            duration_ms: self.duration_ms(),
+            request_bytes: self.known.request_bytes,
+            answer_bytes,
+        }
+    }
+
+    fn count(&self, status: u16, error: &str) {
+        let service = self.service.map_or("none", Service::name);
+        self.api.metrics.end(service, self.known.action, status, error, self.duration_ms());
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if let Err(error) = self.api.log.write(&self.line(CLIENT_GONE, "ClientGone", 0)) {
+            tracing::error!(%error, "a request whose client hung up could not be recorded");
+        }
+        self.count(CLIENT_GONE, "ClientGone");
+    }
 }
 
 /// The answer, once its request is in the log. Of those that only tell how the server is there are
