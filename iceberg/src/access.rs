@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::{Error, ErrorKind, Result};
@@ -65,12 +66,13 @@ pub struct AccessRecord {
 }
 
 /// Takes access records. An access that cannot be recorded does not happen.
+#[async_trait]
 pub trait AccessSink: Debug + Send + Sync {
     /// Records one access.
     ///
     /// # Errors
     /// Any failure to store the record; the caller then refuses the access.
-    fn record(&self, record: &AccessRecord) -> Result<()>;
+    async fn record(&self, record: &AccessRecord) -> Result<()>;
 }
 
 /// Appends each record as one line of JSON to a file that only its owner may read.
@@ -86,8 +88,9 @@ impl JsonLinesSink {
     }
 }
 
+#[async_trait]
 impl AccessSink for JsonLinesSink {
-    fn record(&self, record: &AccessRecord) -> Result<()> {
+    async fn record(&self, record: &AccessRecord) -> Result<()> {
         let mut line = serde_json::to_vec(record).map_err(|error| {
             Error::new(ErrorKind::Internal, "an access record cannot be written as JSON")
                 .with_source(error)
@@ -117,8 +120,9 @@ impl MemorySink {
     }
 }
 
+#[async_trait]
 impl AccessSink for MemorySink {
-    fn record(&self, record: &AccessRecord) -> Result<()> {
+    async fn record(&self, record: &AccessRecord) -> Result<()> {
         if let Ok(mut records) = self.records.lock() {
             records.push(record.clone());
         }
@@ -138,8 +142,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn records_are_lines_of_json_in_a_private_file() {
+    #[tokio::test]
+    async fn records_are_lines_of_json_in_a_private_file() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.jsonl");
@@ -152,16 +156,16 @@ mod tests {
             action: "open".into(),
             metadata_location: None,
         };
-        sink.record(&record).unwrap();
-        sink.record(&record).unwrap();
+        sink.record(&record).await.unwrap();
+        sink.record(&record).await.unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert!(text.lines().all(|line| line.contains(r#""purpose":"care""#)));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
-    #[test]
-    fn an_access_that_cannot_be_recorded_is_an_error() {
+    #[tokio::test]
+    async fn an_access_that_cannot_be_recorded_is_an_error() {
         let record = AccessRecord {
             time_ms: 1,
             actor: "dr".into(),
@@ -170,6 +174,7 @@ mod tests {
             action: "open".into(),
             metadata_location: None,
         };
-        assert!(JsonLinesSink::new("/no/such/folder/access.jsonl").record(&record).is_err());
+        let sink = JsonLinesSink::new("/no/such/folder/access.jsonl");
+        assert!(sink.record(&record).await.is_err());
     }
 }

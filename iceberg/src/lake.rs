@@ -48,7 +48,7 @@ impl Lake {
     /// whatever the access sink says, in which case the table is not opened.
     pub async fn open_table(&self, name: &TableName, access: &Access) -> Result<LakeTable> {
         let pointer = self.catalog.pointer(name).await?;
-        self.record(name, access, "open", Some(&pointer.metadata_location))?;
+        self.record(name, access, "open", Some(&pointer.metadata_location)).await?;
         self.load(name, pointer.metadata_location).await
     }
 
@@ -158,7 +158,7 @@ impl Lake {
 
     /// Makes a drafted table, without a snapshot.
     pub(crate) async fn create_drafted(&self, draft: &LakeTable, access: &Access) -> Result<()> {
-        self.record(draft.name(), access, "create", Some(draft.metadata_location()))?;
+        self.record(draft.name(), access, "create", Some(draft.metadata_location())).await?;
         let files = vec![self.write_first(draft).await?];
         self.register(draft.name(), draft.metadata_location(), draft.metadata(), files).await
     }
@@ -179,7 +179,7 @@ impl Lake {
         if change.is_empty() {
             return self.create_drafted(draft, access).await.map(|()| None);
         }
-        self.record(draft.name(), access, "create", Some(draft.metadata_location()))?;
+        self.record(draft.name(), access, "create", Some(draft.metadata_location())).await?;
         let first = self.write_first(draft).await?;
         let staged = match stage(self, draft, change, request).await {
             Ok(Ok(staged)) => staged,
@@ -240,7 +240,7 @@ impl Lake {
     /// # Errors
     /// `NotFound`.
     pub async fn drop_table(&self, name: &TableName, access: &Access) -> Result<()> {
-        self.record(name, access, "drop", None)?;
+        self.record(name, access, "drop", None).await?;
         self.catalog.drop_table(name).await
     }
 
@@ -254,25 +254,26 @@ impl Lake {
         to: &TableName,
         access: &Access,
     ) -> Result<()> {
-        self.record(from, access, "rename", None)?;
+        self.record(from, access, "rename", None).await?;
         self.catalog.rename_table(from, to).await
     }
 
-    pub(crate) fn record(
+    pub(crate) async fn record(
         &self,
         table: &TableName,
         access: &Access,
         action: &str,
         metadata_location: Option<&str>,
     ) -> Result<()> {
-        self.access.record(&AccessRecord {
+        let record = AccessRecord {
             time_ms: self.clock.now_ms(),
             actor: access.actor().to_string(),
             purpose: access.purpose().to_string(),
             table: table.to_string(),
             action: action.to_string(),
             metadata_location: metadata_location.map(str::to_string),
-        })
+        };
+        self.access.record(&record).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples.
 
+mod doctor;
 mod maintain;
 pub(crate) mod refs;
 mod serve;
@@ -9,9 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use doctor::Doctor;
 pub(crate) use maintain::{Maintain, Target};
 pub(crate) use serve::Serve;
-pub(crate) use storage::Storage;
+pub(crate) use storage::{AuditPlace, Storage};
 
 use crate::runs::inside::Opened;
 
@@ -218,6 +220,9 @@ pub(crate) enum Command {
     /// Answer Glue, EMR Serverless and Iceberg REST clients over HTTP
     #[command(after_help = serve::HELP)]
     Serve(Serve),
+    /// Look whether this machine and the buckets are set up safely, and say what to change
+    #[command(after_help = doctor::HELP)]
+    Doctor(Doctor),
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,

@@ -2,8 +2,10 @@
 
 mod allocator;
 mod api;
+mod audit;
 mod cli;
 mod command;
+mod doctor;
 mod exit;
 mod printer;
 mod progress;

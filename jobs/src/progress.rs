@@ -108,3 +108,39 @@ impl Observer for Progress {
         }
     }
 }
+
+/// Shows how many things were looked at, where nobody knows how many there are.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    bar: ProgressBar,
+    what: &'static str,
+    logs: bool,
+}
+
+impl Counting {
+    /// Log lines come this often.
+    const EVERY: u64 = 10_000;
+
+    pub(crate) fn new(what: &'static str) -> Self {
+        let is_terminal = printer::is_terminal();
+        let bar = if is_terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, what, logs: !is_terminal }
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, count: u64) {
+        let before = self.bar.position();
+        self.bar.inc(count);
+        let now = before + count;
+        self.bar.set_message(format!("{} {}", HumanCount(now), self.what));
+        if self.logs && before / Self::EVERY != now / Self::EVERY {
+            tracing::info!("{} {} so far", HumanCount(now), self.what);
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

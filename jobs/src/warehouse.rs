@@ -2,24 +2,28 @@
 
 mod place;
 mod s3;
+mod sdk;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_sdk_s3::Client;
 use northstar_catalog::open::{OpenMode, open};
 use northstar_iceberg::access::{Access, JsonLinesSink};
-use northstar_iceberg::clock::SystemClock;
+use northstar_iceberg::clock::{Clock, SystemClock};
 use northstar_iceberg::commit::RunContext;
 use northstar_iceberg::engine::LocalEngine;
-use northstar_iceberg::ids::RandomIds;
+use northstar_iceberg::ids::{Ids, RandomIds};
 use northstar_iceberg::merge::{ChangeOptions, FileCosts, LakeSession};
 use northstar_iceberg::observer::Observer;
 use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
 use northstar_iceberg::write::WriteOptions;
 use northstar_iceberg::{Error, ErrorKind, Lake, Result};
 
-use self::place::Place;
+pub(crate) use self::place::Place;
+pub(crate) use self::sdk::failed;
+use crate::audit::{LockedBucket, RecordedTwice};
 use crate::cli::Global;
 
 /// Less memory than this is little.
@@ -32,6 +36,8 @@ pub(crate) struct Warehouse {
     pub(crate) folder: PathBuf,
     pub(crate) lake: Lake,
     pub(crate) access: Access,
+    /// Where records are kept for good, if somewhere.
+    pub(crate) audit: Option<LockedBucket>,
     place: Place,
     run_id: Option<String>,
     memory_bytes: usize,
@@ -67,19 +73,32 @@ impl Warehouse {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         let access = Access::new(&global.actor, &global.reason)?;
-        s3::set_up(&place, global).await?;
+        let s3 = s3::set_up(&place, global).await?;
         let catalog = open(&place.catalog(global)?, mode).await?;
         let folder = place.opened_scratch(global)?;
+        let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) =
+            (Arc::new(SystemClock), Arc::new(RandomIds));
+        let audit = LockedBucket::of(&global.storage, s3.as_ref(), &clock);
+        let recorded = RecordedTwice {
+            file: JsonLinesSink::new(folder.join("access.jsonl")),
+            bucket: audit.clone(),
+            ids: Arc::clone(&ids),
+        };
         let lake = Lake {
             catalog,
             warehouse: place.tables()?,
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(RandomIds),
-            access: Arc::new(global.opened.noting(JsonLinesSink::new(folder.join("access.jsonl")))),
+            clock,
+            ids,
+            access: Arc::new(global.opened.noting(recorded)),
             observer,
         };
         let run_id = global.run_id.clone();
-        Ok(Self { folder, lake, access, place, run_id, memory_bytes: global.memory })
+        Ok(Self { folder, lake, access, audit, place, run_id, memory_bytes: global.memory })
+    }
+
+    /// S3 as the options say, for a warehouse that need not be there yet; none if they name no bucket.
+    pub(crate) async fn s3(place: &Place, global: &Global) -> Result<Option<Client>> {
+        s3::set_up(place, global).await
     }
 
     /// The options by which another process of this program opens it.

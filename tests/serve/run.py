@@ -42,6 +42,7 @@ def main() -> None:
             ("the calls of both job APIs, over moto and ministack too", [python, HERE / "jobs_api.py", binary]),
             ("boto3 and Glue's jobs", [python, HERE / "jobs_glue.py", binary]),
             ("boto3 and EMR Serverless", [python, HERE / "jobs_emr.py", binary]),
+            ("doctor, and records that nobody can change", [python, HERE / "s3_doctor.py", binary]),
             ("what S3 does on bad days", [python, HERE / "s3_faults.py", binary]),
             ("Glue clients of a bucket", [python, HERE / "s3_clients.py", binary, *with_spark]),
             ("Spark's Glue catalog", [python, HERE / "glue_spark.py", binary, *with_spark]),

@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     requests: Family<Ended, Counter>,
     seconds: Family<Asked, Histogram>,
     under_way: Gauge,
+    segments_waiting: Gauge,
 }
 
 impl Metrics {
@@ -45,14 +46,25 @@ impl Metrics {
         let requests = Family::<Ended, Counter>::default();
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
         let under_way = Gauge::default();
+        let segments_waiting = Gauge::default();
         let started = Gauge::<f64, AtomicU64>::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register("request_seconds", "Time to an answer", seconds.clone());
         registry.register("requests_under_way", "Requests not answered yet", under_way.clone());
+        registry.register(
+            "request_log_pieces_waiting",
+            "Pieces of the request log that are not in the bucket for records yet",
+            segments_waiting.clone(),
+        );
         registry.register("start_time_seconds", "When the server started", started.clone());
         let seconds_1970 = std::time::Duration::from_millis(started_ms.unsigned_abs());
         started.set(seconds_1970.as_secs_f64());
-        Self { registry, requests, seconds, under_way }
+        Self { registry, requests, seconds, under_way, segments_waiting }
+    }
+
+    /// So many pieces of the request log wait to be put into the bucket for records.
+    pub(crate) fn segments_waiting(&self, pieces: usize) {
+        self.segments_waiting.set(i64::try_from(pieces).unwrap_or(i64::MAX));
     }
 
     /// A request came.

@@ -6,7 +6,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use northstar_iceberg::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -37,13 +38,15 @@ pub(crate) struct Line<'a> {
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     path: PathBuf,
+    /// A line is written to the file that was opened for it, before the file is taken.
+    writing: Mutex<()>,
 }
 
 impl RequestLog {
     /// A log that appends to `path`. The file is opened anew for each line, so that it can be moved
     /// away at any time.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, writing: Mutex::new(()) }
     }
 
     /// Appends a line.
@@ -57,6 +60,7 @@ impl RequestLog {
                 .with_source(error)
         })?;
         text.push(b'\n');
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // One write of one line in append mode is not torn by others.
         OpenOptions::new()
             .create(true)
@@ -65,6 +69,20 @@ impl RequestLog {
             .open(&self.path)
             .and_then(|mut file| file.write_all(&text))
             .map_err(|error| Error::io(error, "record a request", self.path.display()))
+    }
+
+    /// Gives the lines so far to a file of another name; the next line begins a new log. Nothing happens if
+    /// there are none.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub(crate) fn take(&self, into: &Path) -> Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let moved = match self.path.try_exists() {
+            Ok(true) => std::fs::rename(&self.path, into),
+            found => found.map(|_| ()),
+        };
+        moved.map_err(|error| Error::io(error, "move the request log", self.path.display()))
     }
 }
 
@@ -110,6 +128,22 @@ mod tests {
         assert!(text.contains(r#""actor":"airflow""#), "{text}");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(RequestLog::new(folder.path().join("no/such")).write(&line()).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_is_whole_and_the_next_line_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, taken] = ["requests.jsonl", "taken"].map(|name| folder.path().join(name));
+        let log = RequestLog::new(path.clone());
+        log.take(&taken).unwrap();
+        assert!(!taken.exists());
+        log.write(&line()).unwrap();
+        log.take(&taken).unwrap();
+        log.write(&line()).unwrap();
+        for file in [taken, path] {
+            assert_eq!(std::fs::read_to_string(file).unwrap().lines().count(), 1);
+        }
+        assert!(log.take(&folder.path().join("no/such")).is_err());
     }
 
     #[test]

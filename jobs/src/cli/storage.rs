@@ -43,6 +43,14 @@ pub(crate) struct Storage {
     /// Speak http with an S3 server that is not on this machine: rows go in the clear
     #[arg(long, global = true)]
     pub(crate) s3_allow_http: bool,
+    /// Bucket with Object Lock where each opening of a table, and each request to the server, is recorded
+    /// too, as s3://BUCKET/PREFIX
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_audit)]
+    pub(crate) audit: Option<AuditPlace>,
+    /// How long nobody may change or remove those records: six years, as HIPAA has it, unless told
+    #[arg(long, global = true, value_name = "DAYS", default_value_t = 2_192,
+        value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) audit_days: u32,
     /// How long one request to S3 may take
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -50,6 +58,32 @@ pub(crate) struct Storage {
     /// How often a request to S3 is sent again that got no answer or was told to come back
     #[arg(long, global = true, value_name = "COUNT", default_value_t = 10)]
     pub(crate) s3_retries: usize,
+}
+
+/// Where records are kept for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditPlace {
+    pub(crate) bucket: String,
+    /// Empty, or with a slash at its end.
+    pub(crate) prefix: String,
+}
+
+impl std::fmt::Display for AuditPlace {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+fn parse_audit(text: &str) -> Result<AuditPlace, String> {
+    let bad = || "write s3://BUCKET or s3://BUCKET/PREFIX".to_string();
+    let rest = text.strip_prefix("s3://").ok_or_else(bad)?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_matches('/');
+    if bucket.is_empty() {
+        return Err(bad());
+    }
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    Ok(AuditPlace { bucket: bucket.to_string(), prefix })
 }
 
 impl Storage {
@@ -68,6 +102,9 @@ impl Storage {
                 arguments.extend([name.into(), text.into()]);
             }
         }
+        if let Some(place) = &self.audit {
+            arguments.extend(["--audit".into(), place.to_string().into()]);
+        }
         for (name, is_on) in [
             ("--allow-unencrypted", self.allow_unencrypted),
             ("--s3-allow-http", self.s3_allow_http),
@@ -79,6 +116,7 @@ impl Storage {
         let numbers = [
             ("--s3-timeout", self.s3_timeout.to_string()),
             ("--s3-retries", self.s3_retries.to_string()),
+            ("--audit-days", self.audit_days.to_string()),
         ];
         arguments.extend(numbers.into_iter().flat_map(|(name, text)| [name.into(), text.into()]));
         arguments
@@ -113,6 +151,10 @@ mod tests {
             "7",
             "--s3-retries",
             "3",
+            "--audit",
+            "s3://records/northstar",
+            "--audit-days",
+            "30",
         ];
         let first = storage(words.map(OsString::from));
         let again = storage(first.arguments());
@@ -122,5 +164,18 @@ mod tests {
                 .arguments()
                 .contains(&"--allow-unencrypted".into())
         );
+    }
+
+    #[test]
+    fn records_go_below_a_prefix_of_a_bucket() {
+        for (text, prefix) in
+            [("s3://b", ""), ("s3://b/", ""), ("s3://b/a", "a/"), ("s3://b/a/c/", "a/c/")]
+        {
+            let place = AuditPlace { bucket: "b".into(), prefix: prefix.into() };
+            assert_eq!(parse_audit(text), Ok(place), "{text}");
+        }
+        for bad in ["", "s3://", "s3:///a", "b/a", "file:///a"] {
+            assert!(parse_audit(bad).is_err(), "{bad}");
+        }
     }
 }

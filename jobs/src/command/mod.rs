@@ -4,6 +4,7 @@ mod branch;
 mod cherry_pick;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
 mod files;
 mod generate;
@@ -71,6 +72,7 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
             diff::run(global, &request, printer).await
         }
         Command::Serve(serve) => serve::run(global, serve, printer).await,
+        Command::Doctor(asked) => doctor::run(global, asked, printer).await,
         Command::Tables => tables::run(global, printer).await,
     }
 }

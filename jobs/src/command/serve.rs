@@ -14,6 +14,7 @@ use crate::api::Api;
 use crate::api::auth::{Keys, Policy};
 use crate::api::request_log::RequestLog;
 use crate::api::server::{Identity, bind, serve, tls};
+use crate::audit::Segments;
 use crate::cli::{Global, Serve};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -39,6 +40,11 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
     let identity = Identity { account: asked.account.clone(), region: asked.region.clone() };
     let runs = Runs::open(runs_config(&warehouse, global, asked)?)?;
     let supervised = Arc::clone(&runs);
+    let segments = warehouse.audit.clone().map(|bucket| Segments {
+        folder: warehouse.folder.clone(),
+        bucket,
+        ids: Arc::clone(&warehouse.lake.ids),
+    });
     let api = Arc::new(Api::new(lake, &catalog, &identity, runs, policy, log).await?);
     let listener = bind(asked.listen)?;
     let address = listener
@@ -47,8 +53,19 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
     let scheme = if tls.is_some() { "https" } else { "http" };
     printer.say(format!("listening on {scheme}://{address}"));
     let end = told_to_end()?.shared();
-    let (served, ()) =
-        tokio::join!(serve(api, listener, tls, end.clone()), supervised.supervise(end));
+    let recorded = async {
+        if let Some(segments) = &segments {
+            segments.keep(&api, end.clone()).await;
+        }
+    };
+    let (served, (), ()) = tokio::join!(
+        serve(Arc::clone(&api), listener, tls, end.clone()),
+        supervised.supervise(end.clone()),
+        recorded
+    );
+    if let Some(segments) = &segments {
+        segments.move_and_tell(&api).await;
+    }
     served.map(|()| Done::Well)
 }
 

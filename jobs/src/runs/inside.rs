@@ -8,8 +8,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use iceberg::spec::{SnapshotRef, TableMetadata};
-use northstar_iceberg::access::{AccessRecord, AccessSink, JsonLinesSink};
+use northstar_iceberg::access::{AccessRecord, AccessSink};
 use northstar_iceberg::commit::summary;
 use northstar_iceberg::observer::Silent;
 use northstar_iceberg::{Error, ErrorKind, Result, TableName};
@@ -100,7 +101,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// A sink that also notes the tables.
-    pub(crate) fn noting(&self, sink: JsonLinesSink) -> impl AccessSink + use<> {
+    pub(crate) fn noting<S: AccessSink>(&self, sink: S) -> impl AccessSink + use<S> {
         Noting { sink, opened: self.clone() }
     }
 
@@ -110,14 +111,15 @@ impl Opened {
 }
 
 #[derive(Debug)]
-struct Noting {
-    sink: JsonLinesSink,
+struct Noting<S> {
+    sink: S,
     opened: Opened,
 }
 
-impl AccessSink for Noting {
-    fn record(&self, record: &AccessRecord) -> Result<()> {
-        self.sink.record(record)?;
+#[async_trait]
+impl<S: AccessSink> AccessSink for Noting<S> {
+    async fn record(&self, record: &AccessRecord) -> Result<()> {
+        self.sink.record(record).await?;
         let mut tables = self.opened.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.entry(record.table.clone()).or_insert_with(|| record.metadata_location.clone());
         Ok(())
@@ -216,10 +218,12 @@ fn write(path: &Path, value: &Value) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use northstar_iceberg::access::JsonLinesSink;
+
     use super::*;
 
-    #[test]
-    fn the_first_opening_of_a_table_counts() {
+    #[tokio::test]
+    async fn the_first_opening_of_a_table_counts() {
         let folder = tempfile::tempdir().unwrap();
         let opened = Opened::default();
         let sink = opened.noting(JsonLinesSink::new(folder.path().join("access.jsonl")));
@@ -232,6 +236,7 @@ mod tests {
                 action: "open".into(),
                 metadata_location: Some(location.into()),
             })
+            .await
             .unwrap();
         }
         let tables = opened.tables();

@@ -16,7 +16,7 @@ const CATALOG: &str = "catalog.db";
 
 /// Where a warehouse is, as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A folder.
     Folder(PathBuf),
     /// `s3://BUCKET/PREFIX`, without a slash at its end.
@@ -29,7 +29,7 @@ impl Place {
     /// # Errors
     /// `InvalidInput` for a bucket without a name or without a catalog; `Unsupported` for another kind
     /// of store.
-    pub(super) fn of(global: &Global) -> Result<Self> {
+    pub(crate) fn of(global: &Global) -> Result<Self> {
         let text = global.warehouse.to_str().unwrap_or_default();
         let Some((scheme, rest)) = text.split_once("://") else {
             return Ok(Self::Folder(global.warehouse.clone()));
@@ -59,8 +59,18 @@ impl Place {
         }
     }
 
+    /// The bucket, and with what the names of its objects begin: nothing, or a prefix and a slash.
+    pub(crate) fn bucket(&self) -> Option<(&str, String)> {
+        let Self::Bucket(location) = self else { return None };
+        let rest = location.strip_prefix("s3://")?;
+        Some(
+            rest.split_once('/')
+                .map_or((rest, String::new()), |(name, prefix)| (name, format!("{prefix}/"))),
+        )
+    }
+
     /// Makes the folders that are not there, for their owner alone.
-    pub(super) fn create(&self, global: &Global) -> Result<()> {
+    pub(crate) fn create(&self, global: &Global) -> Result<()> {
         if let Self::Folder(folder) = self {
             make(folder)?;
         }
@@ -68,7 +78,7 @@ impl Place {
     }
 
     /// Where rows are put aside and accesses recorded.
-    fn scratch(&self, global: &Global) -> PathBuf {
+    pub(crate) fn scratch(&self, global: &Global) -> PathBuf {
         match (&global.storage.scratch, self) {
             (Some(scratch), _) => scratch.clone(),
             (None, Self::Folder(folder)) => folder.clone(),
@@ -77,7 +87,7 @@ impl Place {
     }
 
     /// The whole path of that folder, which is made if it is not there.
-    pub(super) fn opened_scratch(&self, global: &Global) -> Result<PathBuf> {
+    pub(crate) fn opened_scratch(&self, global: &Global) -> Result<PathBuf> {
         let scratch = self.scratch(global);
         if global.storage.scratch.is_some() || matches!(self, Self::Bucket(_)) {
             make(&scratch)?;
@@ -86,7 +96,7 @@ impl Place {
     }
 
     /// The location under which tables stand.
-    pub(super) fn tables(&self) -> Result<String> {
+    pub(crate) fn tables(&self) -> Result<String> {
         match self {
             Self::Folder(folder) => Ok(storage::location(&whole(folder)?.join("tables"))),
             Self::Bucket(location) => Ok(location.clone()),
@@ -94,7 +104,7 @@ impl Place {
     }
 
     /// The catalog's URL.
-    pub(super) fn catalog(&self, global: &Global) -> Result<String> {
+    pub(crate) fn catalog(&self, global: &Global) -> Result<String> {
         match (&global.storage.catalog, self) {
             (Some(url), _) => Ok(url.clone()),
             (None, Self::Folder(folder)) => sqlite_url(&whole(folder)?.join(CATALOG)),
@@ -106,7 +116,7 @@ impl Place {
     }
 
     /// Whether a catalog that nobody names is there.
-    pub(super) fn has_catalog(&self, global: &Global) -> Result<bool> {
+    pub(crate) fn has_catalog(&self, global: &Global) -> Result<bool> {
         match self {
             Self::Folder(folder) if global.storage.catalog.is_none() => {
                 let found = folder.join(CATALOG).try_exists();
@@ -152,6 +162,7 @@ mod tests {
         for text in ["s3://bucket/a/b", "s3://bucket/a/b/"] {
             let place = place(&[&["--warehouse", text], &catalog[..]].concat()).unwrap();
             assert_eq!(place, Place::Bucket("s3://bucket/a/b".into()));
+            assert_eq!(place.bucket(), Some(("bucket", "a/b/".to_string())));
         }
         for (text, says) in [("s3://", "names no bucket"), ("gs://b/p", "not gs://")] {
             let error = place(&[&["--warehouse", text], &catalog[..]].concat()).unwrap_err();

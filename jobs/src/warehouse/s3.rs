@@ -4,28 +4,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use northstar_iceberg::clock::SystemClock;
 use northstar_iceberg::storage::s3::{Encryption, S3Settings, configure};
 use northstar_iceberg::{Error, ErrorKind, Result};
 
 use super::place::Place;
+use super::sdk;
 use crate::cli::{Global, Storage};
 
 /// What other servers than Amazon's are told.
 const ANY_REGION: &str = "us-east-1";
 
-/// Sets up S3 if the warehouse is in a bucket, or tables may be: where a key was named.
+/// Sets up S3 if the warehouse is in a bucket, or tables may be: where a key was named. What it yields
+/// is a client for the rest of S3.
 ///
 /// # Errors
-/// `InvalidInput` for a warehouse in a bucket without a key, unless that is allowed by name, without a
-/// region or with an endpoint that is not safe.
-pub(super) async fn set_up(place: &Place, global: &Global) -> Result<()> {
+/// `InvalidInput` for a warehouse or a record of accesses in a bucket without a key, unless that is
+/// allowed by name, without a region or with an endpoint that is not safe.
+pub(super) async fn set_up(place: &Place, global: &Global) -> Result<Option<Client>> {
     let storage = &global.storage;
     let encryption = match (&storage.kms_key, storage.allow_unencrypted, place) {
         (Some(key), _, _) => Encryption::Kms(key.clone()),
         (None, true, _) => Encryption::Unencrypted,
-        (None, false, Place::Folder(_)) => return Ok(()),
+        (None, false, Place::Folder(_)) if storage.audit.is_none() => return Ok(None),
+        (None, false, Place::Folder(_)) => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "what is recorded in a bucket is encrypted with a key of KMS: name it with --kms-key, \
+                 or leave encryption to the bucket with --allow-unencrypted",
+            ));
+        }
         (None, false, Place::Bucket(location)) => {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
@@ -50,6 +60,7 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<()> {
     let credentials = aws.credentials_provider().ok_or_else(|| {
         Error::new(ErrorKind::Internal, "the AWS configuration has no credential chain")
     })?;
+    let client = sdk::client(&aws, &region, storage);
     configure(S3Settings {
         endpoint,
         region,
@@ -59,7 +70,8 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<()> {
         clock: Arc::new(SystemClock),
         request_timeout: Duration::from_secs(storage.s3_timeout),
         most_retries: storage.s3_retries,
-    })
+    })?;
+    Ok(Some(client))
 }
 
 /// The AWS configuration: environment, profile, single sign-on, role of the machine or container.

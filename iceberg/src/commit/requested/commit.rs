@@ -57,7 +57,7 @@ impl Lake {
         let mut backoff = Backoff::new(&defaults, self.ids.as_ref());
         let mut known: BTreeMap<TableName, Uuid> = BTreeMap::new();
         for change in changes {
-            self.record(&change.name, access, "commit", None)?;
+            self.record(&change.name, access, "commit", None).await?;
         }
         loop {
             let failure = match self.commit_once(changes, &mut known).await {

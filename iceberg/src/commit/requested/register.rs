@@ -55,7 +55,7 @@ impl Lake {
                 "the files of the table's current snapshot are gone; name a later metadata file",
             )));
         }
-        self.record(name, access, "register", Some(location))?;
+        self.record(name, access, "register", Some(location)).await?;
         storage::make_durable(&[location.to_string()])?;
         self.register(name, location, table.metadata(), Vec::new()).await?;
         Ok(table)
