@@ -52,6 +52,7 @@ image-binary-%: $(IMAGE_READY)
 		{ echo "Rust's library for $* is missing: rustup target add $(TRIPLE)"; exit 1; }
 	PATH=$(abspath $(IMAGE_VENV)/bin):$$PATH cargo zigbuild $(CARGO_FLAGS) --package northstar-jobs --target $(TRIPLE).2.34
 	install -D --mode=755 $(TARGET_DIR)/$(TRIPLE)/release/northstar jobs/emr/bin/$*/northstar
+	tar --create --gzip --file jobs/emr/bin/northstar-$*.tar.gz --directory jobs/emr/bin/$* --transform 's,^,bin/,' northstar
 
 which: ## Print where the program is
 	@echo $(abspath $(NORTHSTAR))

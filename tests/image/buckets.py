@@ -111,6 +111,8 @@ def all_is_well(binary: Path, folder: Path, template: Template) -> None:
         (extract / "lab.csv").write_text("id,day\n1,2\n", encoding="utf-8")
         made = [make(client, template, of) for of in ("WarehouseBucket", "RecordsBucket")]
         expect("buckets", made, ["lake", "records"])
+        # ministack takes a lock for any bucket; CloudFormation does so only if the bucket is made for it.
+        expect("made for Object Lock", template.properties("RecordsBucket")["ObjectLockEnabled"], True)
         # ministack, which asks without TLS, enforces no policy: tables can be made before and after.
         for bucket, resource in (("lake", "WarehouseBucketPolicy"), ("records", "RecordsBucketPolicy")):
             client.put_bucket_policy(Bucket=bucket, Policy=policy(template, resource))
