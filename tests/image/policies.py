@@ -25,6 +25,9 @@ WIDE = {
     "Key JobsUseTheKey": "in the policy of a key `*` is that key",
     "Key LogsAreEncrypted": "in the policy of a key `*` is that key",
     "Key AlarmsAreEncrypted": "in the policy of a key `*` is that key",
+    "Key EventsAreEncrypted": "in the policy of a key `*` is that key",
+    "AlarmTopicPolicy Events": "EventBridge takes no condition in the policy of a topic; it can publish, and nothing else",
+    "DoctorPolicy NameDatabases": "GetDatabases asks for the right to every database; it tells their names",
     "ExecutionPolicy NameDatabases": "GetDatabases asks for the right to every database; it tells their names",
     "ExecutionPolicy FindLogGroups": "DescribeLogGroups lists; it asks for the right to every group",
 }
@@ -202,8 +205,12 @@ def rights(template: Template) -> None:
     with_key = Template("northstar.yaml", SourceKeyArn=KEY[:-1] + "f")
     given = [statement for whose, statement in statements(with_key) if whose == "ExecutionPolicy"]
     assert may(given, "kms:Decrypt", KEY[:-1] + "f"), "extracts with a key of their own cannot be read"
-    lists = [statement for statement in given if statement["Action"] == "s3:ListBucket"]
-    expect("listings", [bool(of["Condition"]["StringLike"]["s3:prefix"]) for of in lists], [True, True])
+    lists = {statement["Sid"]: statement["Condition"] for statement in given if statement["Action"] == "s3:ListBucket"}
+    wanted = {
+        "ListSources": {"StringLike": {"s3:prefix": ["emr/daily", "emr/daily/*"]}},
+        "ListTables": {"StringLikeIfExists": {"s3:prefix": ["lake", "lake/*"]}},
+    }
+    expect("listings", lists, wanted)
 
 
 def the_application(template: Template) -> None:
