@@ -26,7 +26,7 @@ WIDE = {
     "Key LogsAreEncrypted": "in the policy of a key `*` is that key",
     "Key AlarmsAreEncrypted": "in the policy of a key `*` is that key",
     "Key EventsAreEncrypted": "in the policy of a key `*` is that key",
-    "AlarmTopicPolicy Events": "EventBridge takes no condition in the policy of a topic; it can publish, and nothing else",
+    "AlarmTopicPolicy Events": "EventBridge takes no condition in the policy of a topic",
     "DoctorPolicy NameDatabases": "GetDatabases asks for the right to every database; it tells their names",
     "ExecutionPolicy NameDatabases": "GetDatabases asks for the right to every database; it tells their names",
     "ExecutionPolicy FindLogGroups": "DescribeLogGroups lists; it asks for the right to every group",
