@@ -14,6 +14,9 @@ REST_JARS := .cache/rest-jars
 REST_JARS_READY := $(REST_JARS)/.ready
 JARS := .cache/jars
 JARS_READY := $(JARS)/.ready
+IMAGE_VENV := .venv-image
+IMAGE_READY := $(IMAGE_VENV)/.ready
+IMAGE_ARCHITECTURES ?= amd64 arm64
 WAREHOUSE ?= ./lake
 ROWS ?= 5000000
 MERGE_ROWS ?= 1000000,5000000,20000000
@@ -29,7 +32,7 @@ CARGO_FLAGS := --release --locked
 SERVE_TESTS = NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
 	NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(AWS_VENV)/bin/python tests/serve/run.py
 
-.PHONY: help build which demo test test-rust test-interop test-serve soak bench bench-load bench-merge bench-scale bench-table check fmt clean
+.PHONY: help build image-binary which demo test test-rust test-interop test-serve test-image soak bench bench-load bench-merge bench-scale bench-table check fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,13 +41,26 @@ build: ## Build the northstar program (needs Rust and a C compiler)
 	@echo "building northstar; the first build compiles DataFusion and takes some minutes"
 	cargo build $(CARGO_FLAGS) --package northstar-jobs
 
+# Linked for glibc 2.34, which EMR's image has, whatever this machine has (docs/emr.md).
+image-binary: $(addprefix image-binary-,$(IMAGE_ARCHITECTURES)) ## Build the program for EMR's image into jobs/emr/bin
+
+image-binary-amd64: TRIPLE := x86_64-unknown-linux-gnu
+image-binary-arm64: TRIPLE := aarch64-unknown-linux-gnu
+image-binary-%: $(IMAGE_READY)
+	@echo "building northstar for linux/$* and glibc 2.34"
+	@rustup target list --installed | grep -qx $(TRIPLE) || \
+		{ echo "Rust's library for $* is missing: rustup target add $(TRIPLE)"; exit 1; }
+	PATH=$(abspath $(IMAGE_VENV)/bin):$$PATH cargo zigbuild $(CARGO_FLAGS) --package northstar-jobs --target $(TRIPLE).2.34
+	install -D --mode=755 $(TARGET_DIR)/$(TRIPLE)/release/northstar jobs/emr/bin/$*/northstar
+	tar --create --gzip --file jobs/emr/bin/northstar-$*.tar.gz --directory jobs/emr/bin/$* --transform 's,^,bin/,' northstar
+
 which: ## Print where the program is
 	@echo $(abspath $(NORTHSTAR))
 
 demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUSE=DIR)
 	$(NORTHSTAR) --warehouse $(WAREHOUSE) demo
 
-test: test-rust test-interop test-serve ## Run all tests; installs what they need into .venv
+test: test-rust test-interop test-serve test-image ## Run all tests; installs what they need into .venv
 
 test-rust: $(AWS_READY) $(REST_JARS_READY)
 	@echo "building and running the Rust tests"
@@ -60,6 +76,10 @@ test-interop: $(VENV_READY) $(SPARK_READY) $(JARS_READY)
 test-serve: $(AWS_READY) $(SPARK_READY) $(JARS_READY)
 	@echo "asking the server as AWS and Iceberg clients do: boto3, PyIceberg, Spark, DuckDB"
 	$(SERVE_TESTS)
+
+test-image: $(AWS_READY)
+	@echo "looking at the image, its templates, and what the program asks of the C library"
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(AWS_VENV)/bin/python tests/image/run.py
 
 soak: $(AWS_READY) $(SPARK_READY) $(JARS_READY) ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables, 100,000 requests)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
@@ -112,7 +132,7 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(JARS) $(REST_JARS) lake
+	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(IMAGE_VENV) $(JARS) $(REST_JARS) jobs/emr/bin lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
@@ -131,6 +151,13 @@ $(AWS_READY): tests/requirements-aws.txt
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
 	$(PYTHON) -m venv $(AWS_VENV)
 	$(AWS_VENV)/bin/pip install --quiet --requirement tests/requirements-aws.txt
+	@touch $@
+
+$(IMAGE_READY): jobs/emr/requirements.txt
+	@echo "installing the linker for EMR's image into $(IMAGE_VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
+	$(PYTHON) -m venv $(IMAGE_VENV)
+	$(IMAGE_VENV)/bin/pip install --quiet --requirement jobs/emr/requirements.txt
 	@touch $@
 
 $(SPARK_READY): tests/requirements-spark.txt

@@ -13,16 +13,17 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3 import models
 from moto.server import main
 
-HEADER = "x-amz-server-side-encryption"
+HEADERS = ("x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id")
 
 
 def holds(condition: dict) -> bool:
     """Whether a condition holds for the present request."""
-    asked = request.headers.get(HEADER)
     for operation, keys in condition.items():
         for key, wanted in keys.items():
-            if key != f"s3:{HEADER}" or operation not in ("StringNotEquals", "Null"):
+            header = key.removeprefix("s3:")
+            if header not in HEADERS or operation not in ("StringNotEquals", "Null"):
                 raise NotImplementedError(f"{operation} {key}")
+            asked = request.headers.get(header)
             is_true = (asked is None) == (wanted == "true") if operation == "Null" else asked != wanted
             if not is_true:
                 return False
