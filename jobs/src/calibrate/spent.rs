@@ -17,8 +17,8 @@ pub(crate) struct Mark {
     at: Instant,
 }
 
-/// What was used, in one piece or several.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// What was used.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spent {
     /// CPU seconds of all threads, in program and kernel.
     pub(crate) cpu_seconds: f64,
@@ -56,14 +56,6 @@ impl Mark {
 }
 
 impl Spent {
-    /// This and more of it.
-    pub(crate) fn and(self, more: Self) -> Self {
-        Self {
-            cpu_seconds: self.cpu_seconds + more.cpu_seconds,
-            wall_seconds: self.wall_seconds + more.wall_seconds,
-        }
-    }
-
     /// Fails if it is too little to reckon with.
     ///
     /// # Errors
@@ -102,7 +94,7 @@ mod tests {
     fn what_is_too_little_is_refused() {
         let little = Spent { cpu_seconds: 0.02, wall_seconds: 1.0 };
         assert!(little.enough().is_err());
-        let two = little.and(Spent { cpu_seconds: 0.04, wall_seconds: 2.0 });
-        assert_eq!(two.enough().unwrap().wall_seconds, 3.0);
+        let more = Spent { cpu_seconds: 0.06, wall_seconds: 1.0 };
+        assert_eq!(more.enough().unwrap(), more);
     }
 }

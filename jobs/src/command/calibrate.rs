@@ -165,44 +165,32 @@ async fn merged(warehouse: &Warehouse, emr: &Path) -> Result<Merge> {
     let name: TableName = SILVER.parse()?;
     let seeded = seed(warehouse, &contract).await?;
     let table_rows = of_summary(warehouse, &name, seeded, "total-records").await?;
-    let (mut spent, mut all) = (Spent::default(), Counts::default());
-    for day in 1..=DAYS {
-        let file = emr.join(format!("changes/day_{day}/{TABLE}.csv"));
-        all.change_bytes += file_bytes(&file)?;
-        let mark = Mark::now()?;
-        let report = Box::pin(merge::merge(warehouse, &name, &[file], &contract)).await?;
-        spent = spent.and(mark.spent()?);
-        if report.outcome != MergeOutcome::Merged {
-            return Err(Error::new(ErrorKind::InvalidInput, "no row changed; give more --rows"));
-        }
-        all.change_rows += report.read_rows;
-        all.changed_rows += report.inserted + report.updated + report.deleted;
-        all.rewritten_bytes +=
-            of_summary(warehouse, &name, report.snapshot_id, "added-files-size").await?;
+    let files: Vec<PathBuf> =
+        (1..=DAYS).map(|day| emr.join(format!("changes/day_{day}/{TABLE}.csv"))).collect();
+    let mut change_bytes = 0;
+    for file in &files {
+        change_bytes += file_bytes(file)?;
     }
-    let Spent { cpu_seconds, wall_seconds } = spent.enough()?;
+    let mark = Mark::now()?;
+    let report = Box::pin(merge::merge(warehouse, &name, &files, &contract)).await?;
+    let Spent { cpu_seconds, wall_seconds } = mark.spent()?.enough()?;
+    if report.outcome != MergeOutcome::Merged {
+        return Err(Error::new(ErrorKind::InvalidInput, "no row changed; give more --rows"));
+    }
+    let rewritten_bytes =
+        of_summary(warehouse, &name, report.snapshot_id, "added-files-size").await?;
     Ok(Merge {
-        change_rows: all.change_rows,
-        change_bytes: all.change_bytes,
-        changed_rows: all.changed_rows,
+        change_rows: report.read_rows,
+        change_bytes,
+        changed_rows: report.inserted + report.updated + report.deleted,
         table_rows,
-        rewritten_bytes: all.rewritten_bytes,
-        commits: u64::from(DAYS),
+        rewritten_bytes,
         cpu_seconds,
         wall_seconds,
-        rows_per_core_second: real(all.change_rows) / cpu_seconds,
-        bytes_per_core_second: real(all.change_bytes) / cpu_seconds,
-        rewritten_bytes_per_change_byte: real(all.rewritten_bytes) / real(all.change_bytes),
+        rows_per_core_second: real(report.read_rows) / cpu_seconds,
+        bytes_per_core_second: real(change_bytes) / cpu_seconds,
+        rewritten_bytes_per_change_byte: real(rewritten_bytes) / real(change_bytes),
     })
-}
-
-/// Sums over the days.
-#[derive(Debug, Default)]
-struct Counts {
-    change_rows: u64,
-    change_bytes: u64,
-    changed_rows: u64,
-    rewritten_bytes: u64,
 }
 
 /// The table that is merged into: the newest row of each key of the extract.

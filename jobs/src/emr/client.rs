@@ -122,7 +122,7 @@ async fn keys_for_nobody(aws: &SdkConfig) -> Option<SharedCredentialsProvider> {
 ///
 /// # Errors
 /// `InvalidInput` for one that is no URL of a server, or http elsewhere.
-fn checked(endpoint: &str) -> Result<bool> {
+pub(crate) fn checked(endpoint: &str) -> Result<bool> {
     let refused = |text: &str| {
         Error::new(ErrorKind::InvalidInput, text).with_context("endpoint", without_keys(endpoint))
     };

@@ -58,7 +58,7 @@ pub(crate) struct Load {
     pub(crate) rows_per_core_second: f64,
 }
 
-/// Change files into tables that hold each record once.
+/// Change files into a table that holds each record once, as one batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Merge {
     pub(crate) change_rows: u64,
@@ -68,7 +68,6 @@ pub(crate) struct Merge {
     pub(crate) table_rows: u64,
     /// Bytes of the data and delete files that were written.
     pub(crate) rewritten_bytes: u64,
-    pub(crate) commits: u64,
     pub(crate) cpu_seconds: f64,
     pub(crate) wall_seconds: f64,
     pub(crate) rows_per_core_second: f64,
@@ -117,7 +116,7 @@ impl Calibration {
             ),
         ];
         let fits = |(rate, computed): &(f64, f64)| {
-            rate.is_finite() && *rate > 0.0 && (rate - computed).abs() <= computed * TOLERANCE
+            computed.is_finite() && *rate > 0.0 && (rate - computed).abs() <= computed * TOLERANCE
         };
         match rates.iter().all(fits) {
             true => Ok(read),

@@ -152,6 +152,9 @@ fn assumptions(
              each byte of change",
             calibration.merge.table_rows, calibration.merge.rewritten_bytes_per_change_byte
         ),
+        "what a commit costs whatever its size counts as if it grew with the changes: the time is rather too \
+         long than too short"
+            .to_string(),
         worker.told(),
     ];
     all.extend(told(&asked.assumed));
