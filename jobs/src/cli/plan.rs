@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Calibrate {
     /// About how many records are generated and loaded
-    #[arg(long, value_name = "N", default_value_t = 1_200_000,
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u64).range(20_000..=20_000_000))]
     pub(crate) rows: u64,
     /// The same seed gives the same records
