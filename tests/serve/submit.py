@@ -30,7 +30,7 @@ PRICES = {"vCPUHour": 0.052624, "memoryGBHour": 0.0057785, "storageGBHour": 0.00
 def bare() -> dict[str, str]:
     """The environment without settings of AWS or of the program."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NORTHSTAR_"))}
-    # Nobody asks the network for a role of the machine.
+    # Nobody asks the network for a role of the machine, or finds a profile of its owner's.
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
 
 
@@ -292,7 +292,12 @@ def anonymous(binary: str, folder: Path) -> None:
         client = Client(binary, server)
         without = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         client.env = {name: value for name, value in client.env.items() if name not in without}
-        client.submit("tables", options=("--wait",))
+        run = client.submit("tables", options=("--wait",))
+        told = client.run("status", run).ok()
+        expect("notes", told.err, "")
+        elsewhere = "https://emr.example.invalid"
+        client.run("status", run, "--endpoint", elsewhere).fails(1, "there are no keys for AWS")
+    client.run("status", run).fails(3, "no answer", client.env["AWS_ENDPOINT_URL_EMR_SERVERLESS"])
 
 
 def main() -> None:

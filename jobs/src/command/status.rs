@@ -7,7 +7,6 @@ use northstar_iceberg::Result;
 use super::snapshots::time;
 use crate::cli::submit::Status;
 use crate::emr::Service;
-use crate::emr::client::failed;
 use crate::emr::watch::{WhenTold, outcome, until_over};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -39,7 +38,7 @@ async fn list(service: &Service, most: usize, printer: &Printer) -> Result<Done>
     while rows.len() < most {
         let asked = service.client.list_job_runs().application_id(&service.application);
         let got = asked.set_next_token(page.take()).send().await;
-        let got = got.map_err(|error| failed(&error, "list the runs"))?;
+        let got = got.map_err(|error| service.failed(&error, "list the runs"))?;
         for run in got.job_runs {
             rows.push(vec![
                 run.id,

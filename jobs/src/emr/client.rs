@@ -33,13 +33,15 @@ pub(crate) struct Service {
     pub(crate) aws: SdkConfig,
     /// Whether the server is on this machine, so that paths of its answers are paths here.
     pub(crate) is_here: bool,
+    /// Another server than that of AWS.
+    endpoint: Option<String>,
 }
 
 impl Service {
     /// A client of the service where the options, or else the environment, say it is.
     ///
     /// # Errors
-    /// `InvalidInput` for an endpoint that is not safe, or without a region.
+    /// `InvalidInput` for an endpoint that is not safe, or without a region; `PermissionDenied` without keys.
     pub(crate) async fn of(place: &Place) -> Result<Self> {
         let known = place.region.as_deref().or(place.endpoint.as_ref().map(|_| ANY_REGION));
         let aws = aws::configuration(known).await;
@@ -64,15 +66,33 @@ impl Service {
             .region(Region::new(region.clone()))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS));
-        if let Some(endpoint) = endpoint {
+        if let Some(endpoint) = &endpoint {
             settings = settings.endpoint_url(endpoint);
         }
-        if is_here && let Some(keys) = keys_for_nobody(&aws).await {
-            settings = settings.credentials_provider(keys);
+        if !has_keys(&aws).await {
+            if !is_here {
+                let text = "there are no keys for AWS: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+                            AWS_SECRET_ACCESS_KEY, or sign in with `aws sso login`";
+                return Err(Error::new(ErrorKind::PermissionDenied, text));
+            }
+            settings = settings.credentials_provider(keys_of_nobody());
         }
         let client = Client::from_conf(settings.build());
         let application = place.application.clone();
-        Ok(Self { client, application, region, aws, is_here })
+        Ok(Self { client, application, region, aws, is_here, endpoint })
+    }
+
+    /// What the service said, as an error of ours.
+    pub(crate) fn failed<E: ProvideErrorMetadata>(
+        &self,
+        error: &SdkError<E>,
+        doing: &str,
+    ) -> Error {
+        let failed = aws::failed(error, "EMR Serverless", doing);
+        match (error.raw_response(), &self.endpoint) {
+            (None, Some(endpoint)) => failed.with_context("endpoint", endpoint),
+            _ => failed,
+        }
     }
 
     /// A run as it is now; of an attempt of it, or of the last.
@@ -82,7 +102,7 @@ impl Service {
     pub(crate) async fn run(&self, run: &str, attempt: Option<i32>) -> Result<JobRun> {
         let asked = self.client.get_job_run().application_id(&self.application).job_run_id(run);
         let got = asked.set_attempt(attempt).send().await;
-        let got = got.map_err(|error| failed(&error, "show the run"))?;
+        let got = got.map_err(|error| self.failed(&error, "show the run"))?;
         got.job_run.ok_or_else(|| nothing("run"))
     }
 
@@ -92,30 +112,28 @@ impl Service {
     /// `NotFound` for an application that is not there.
     pub(crate) async fn architecture(&self) -> Result<Architecture> {
         let asked = self.client.get_application().application_id(&self.application).send().await;
-        let got = asked.map_err(|error| failed(&error, "show the application"))?;
+        let got = asked.map_err(|error| self.failed(&error, "show the application"))?;
         let application = got.application.ok_or_else(|| nothing("application"))?;
         Ok(application.architecture.unwrap_or(Architecture::X8664))
     }
-}
-
-/// What the service said, as an error of ours.
-pub(crate) fn failed<E: ProvideErrorMetadata>(error: &SdkError<E>, doing: &str) -> Error {
-    aws::failed(error, "EMR Serverless", doing)
 }
 
 pub(super) fn nothing(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("EMR Serverless answered without the {what}"))
 }
 
-/// Keys for a server on this machine that may not ask for any: where the environment has none, some that
-/// belong to nobody, since requests are always signed.
-async fn keys_for_nobody(aws: &SdkConfig) -> Option<SharedCredentialsProvider> {
-    let has_keys = match aws.credentials_provider() {
+/// Whether the environment, a profile, single sign-on or a role gives keys.
+async fn has_keys(aws: &SdkConfig) -> bool {
+    match aws.credentials_provider() {
         Some(chain) => chain.provide_credentials().await.is_ok(),
         None => false,
-    };
+    }
+}
+
+/// Keys for a server on this machine that may not ask for any: requests are always signed.
+fn keys_of_nobody() -> SharedCredentialsProvider {
     let keys = Credentials::new("ANONYMOUS", "anonymous", None, None, "northstar");
-    (!has_keys).then(|| SharedCredentialsProvider::new(keys))
+    SharedCredentialsProvider::new(keys)
 }
 
 /// Whether an endpoint is on this machine; others are spoken to over TLS.

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use northstar_iceberg::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 
-use super::client::{Service, failed};
+use super::client::Service;
 
 /// A log that is larger, unpacked, is read elsewhere.
 const MOST_BYTES: u64 = 1 << 30;
@@ -50,7 +50,8 @@ pub(crate) async fn place(
 ) -> Result<LogPlace> {
     let asked = service.client.get_dashboard_for_job_run().application_id(&service.application);
     let asked = asked.job_run_id(&run.job_run_id).set_attempt(attempt);
-    let dashboard = asked.send().await.map_err(|error| failed(&error, "say where the log is"))?;
+    let dashboard =
+        asked.send().await.map_err(|error| service.failed(&error, "say where the log is"))?;
     let url = dashboard.url.unwrap_or_default();
     if let Some(path) = url.strip_prefix("file://") {
         let path = percent_decode_str(path).decode_utf8_lossy().into_owned();

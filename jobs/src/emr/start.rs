@@ -7,7 +7,7 @@ use aws_sdk_emrserverless::types::{
 };
 use northstar_iceberg::{Error, ErrorKind, Result};
 
-use super::client::{Service, failed, nothing};
+use super::client::{Service, nothing};
 use super::token::token;
 use super::watch::Pace;
 use crate::cli::submit::Submit;
@@ -29,14 +29,18 @@ pub(crate) async fn application(service: &Service, told: &dyn Fn(&str)) -> Resul
     let mut is_told = false;
     loop {
         let asked = service.client.get_application().application_id(&service.application);
-        let got = asked.send().await.map_err(|error| failed(&error, "show the application"))?;
+        let got =
+            asked.send().await.map_err(|error| service.failed(&error, "show the application"))?;
         let state = got.application.ok_or_else(|| nothing("application"))?.state;
         match &state {
             ApplicationState::Started => return Ok(()),
             ApplicationState::Created | ApplicationState::Stopped => {
                 told(&format!("the application is {}; it is started", state.as_str()));
                 let start = service.client.start_application().application_id(&service.application);
-                start.send().await.map_err(|error| failed(&error, "start the application"))?;
+                start
+                    .send()
+                    .await
+                    .map_err(|error| service.failed(&error, "start the application"))?;
                 continue;
             }
             ApplicationState::Terminated => {
@@ -85,7 +89,7 @@ pub(crate) async fn run(service: &Service, asked: &Submit) -> Result<Started> {
         );
     let started = request.send().await.map_err(|error| match error.as_service_error() {
         Some(StartJobRunError::ConflictException(_)) => conflict(asked.attempt),
-        _ => failed(&error, "start the run"),
+        _ => service.failed(&error, "start the run"),
     })?;
     Ok(Started { run: started.job_run_id, name, token })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_emrserverless::types::{JobRun, JobRunState};
 use northstar_iceberg::{Error, ErrorKind, Result, Retry};
 
-use super::client::{Service, failed};
+use super::client::Service;
 use crate::exit::Done;
 use crate::signal::Told;
 
@@ -135,6 +135,6 @@ fn line(run: &JobRun) -> String {
 pub(crate) async fn cancel(service: &Service, run: &str, grace_seconds: i32) -> Result<()> {
     let asked = service.client.cancel_job_run().application_id(&service.application);
     let asked = asked.job_run_id(run).shutdown_grace_period_in_seconds(grace_seconds);
-    asked.send().await.map_err(|error| failed(&error, "cancel the run"))?;
+    asked.send().await.map_err(|error| service.failed(&error, "cancel the run"))?;
     Ok(())
 }
