@@ -17,12 +17,14 @@ from pathlib import Path
 
 from expect import expect
 from s3_northstar import Run
-from s3_proxy import LOST, PASS, Proxy, Request
+from s3_proxy import LOST, PASS, UNSENT, Proxy, Request
 from s3_server import Server as S3
 from server import ACCOUNT, KEY_ID, SECRET, Server
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobs"
 SLOW = ["sql", "SELECT count(*) FROM generate_series(1, 100000000000) AS t(v) WHERE v % 7 = 8"]
+# So often a request is sent before the program takes the server for silent.
+ATTEMPTS = 5
 OVER = {"SUCCESS", "FAILED", "CANCELLED"}
 PRICES = {"vCPUHour": 0.052624, "memoryGBHour": 0.0057785, "storageGBHour": 0.000111}
 
@@ -160,7 +162,15 @@ def costs(client: Client) -> None:
     expect("dollars at own prices", lines[-1]["usd"], f"{usd:.6f}")
 
 
-def cancels(client: Client) -> None:
+def cancels(binary: str, server: Server) -> None:
+    with Proxy(server.url) as proxy:
+        cancelled(Client(binary, server, proxy.url))
+        asked = [one.query for one in proxy.seen.requests if one.method == "DELETE"]
+        seconds = ["15", "30", "30", "30"]
+        expect("grace that was asked for", asked, [f"shutdownGracePeriodInSeconds={number}" for number in seconds])
+
+
+def cancelled(client: Client) -> None:
     run = client.submit(*SLOW)
     expect("running", client.reached(run, {"RUNNING"})["state"], "RUNNING")
     client.run("cost", run).fails(1, "nothing was billed yet")
@@ -230,6 +240,20 @@ def lost_reply(binary: str, server: Server) -> None:
         expect("requests to start", len(starts), 2)
         expect("runs", client.ids(), [run])
         expect("rows, once", server.sql("SELECT count(*) FROM silver.visit WHERE id = 7"), [[1]])
+
+
+def silent(binary: str, server: Server) -> None:
+    """A server that does not answer for a while ends no waiting: neither the run nor who waits is told off."""
+
+    def rule(request: Request) -> str:
+        is_look = request.method == "GET" and "/jobruns/" in request.path
+        return UNSENT if is_look and len(proxy.seen.faults) < ATTEMPTS else PASS
+
+    with Proxy(server.url) as proxy:
+        proxy.with_rule(rule)
+        done = Client(binary, server, proxy.url).run("submit", "--wait", "--", "tables").ok()
+        assert "no answer; the run goes on" in done.err and "SUCCESS" in done.err, done.err
+        expect("looks without an answer", len(proxy.seen.faults), ATTEMPTS)
 
 
 def restarted(client: Client, server: Server) -> None:
@@ -310,10 +334,11 @@ def main() -> None:
         lists(client)
         logs(client)
         costs(client)
-        cancels(client)
+        cancels(binary, server)
         refusals(client)
         starts_application(Client(binary, server, autoStartConfiguration={"enabled": False}))
         lost_reply(binary, server)
+        silent(binary, server)
         logs_in_s3(binary, server, folder)
         narrow = {"schedulerConfiguration": {"maxConcurrentRuns": 1, "queueTimeoutMinutes": 15}}
         restarted(Client(binary, server, **narrow), server)
