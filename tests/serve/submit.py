@@ -120,13 +120,15 @@ def outcomes(client: Client, server: Server) -> None:
     got = client.get(run)
     driver = got["jobDriver"]["sparkSubmit"]
     expect("the command as it was given", driver["entryPointArguments"], insert)
-    expect("its name, time and role", (got["name"], got["executionTimeoutMinutes"], got["executionRole"]), ("northstar sql", 720, ROLE))
+    settings = (got["name"], got["executionTimeoutMinutes"], got["executionRole"])
+    expect("its name, time and role", settings, ("northstar sql", 720, ROLE))
     failed = client.run("submit", "--wait", "--attempts", "2", "--", "sql", "SELECT * FROM silver.none").fails(1)
     run = client.row(failed)["run"]
     assert f"{run} FAILED, attempt 2: " in failed.err, failed.err
     client.run("status", run, "--wait").fails(1, "FAILED")
     shown = client.row(client.run("status", run).ok())
-    expect("a run", (shown["state"], shown["attempt"], shown["command"]), ("FAILED", "2", "sql SELECT * FROM silver.none"))
+    told = (shown["state"], shown["attempt"], shown["command"])
+    expect("a run", told, ("FAILED", "2", "sql SELECT * FROM silver.none"))
     client.run("logs", run, "--stderr").ok()
     assert "silver.none" in client.run("logs", run, "--stderr", "--attempt", "1").ok().out
     client.run("status", "00none").fails(1, "ResourceNotFoundException")
