@@ -2,9 +2,11 @@
 
 mod doctor;
 mod maintain;
+pub(crate) mod plan;
 pub(crate) mod refs;
 mod serve;
 mod storage;
+pub(crate) mod submit;
 
 use std::path::PathBuf;
 
@@ -223,6 +225,27 @@ pub(crate) enum Command {
     /// Look whether this machine and the buckets are set up safely, and say what to change
     #[command(after_help = doctor::HELP)]
     Doctor(Doctor),
+    /// Run a command as a job of EMR Serverless: of AWS, or of `northstar serve`
+    #[command(after_help = submit::SUBMIT_HELP)]
+    Submit(Box<submit::Submit>),
+    /// Show a job run, or list the latest
+    #[command(after_help = submit::STATUS_HELP)]
+    Status(submit::Status),
+    /// Ask that a job run ends
+    #[command(after_help = submit::CANCEL_HELP)]
+    Cancel(submit::Cancel),
+    /// Print what a job run printed
+    #[command(after_help = submit::LOGS_HELP)]
+    Logs(submit::Logs),
+    /// Tell what a job run cost
+    #[command(after_help = submit::COST_HELP)]
+    Cost(submit::Cost),
+    /// Measure how fast this machine loads and merges, for `northstar plan`
+    #[command(after_help = plan::CALIBRATE_HELP)]
+    Calibrate(plan::Calibrate),
+    /// State units, workers, hours and dollars of work on EMR Serverless, from a calibration
+    #[command(subcommand, after_help = plan::HELP)]
+    Plan(plan::Plan),
     /// List all tables with their rows and files
     #[command(after_help = "Example:\n  northstar --warehouse ./try tables")]
     Tables,

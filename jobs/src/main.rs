@@ -3,13 +3,18 @@
 mod allocator;
 mod api;
 mod audit;
+mod aws;
+mod calibrate;
 mod cli;
 mod command;
 mod doctor;
+mod emr;
 mod exit;
+mod plan;
 mod printer;
 mod progress;
 mod runs;
+mod signal;
 mod warehouse;
 
 use std::process::ExitCode;

@@ -32,6 +32,11 @@ impl Printer {
         self.output == Output::Table
     }
 
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
     /// A line for people: on standard output if tables go there, else on standard error, so that
     /// CSV and JSON stay clean.
     pub(crate) fn say(&self, text: impl Display) {
@@ -91,6 +96,32 @@ impl Printer {
             self.line(&serde_json::Value::Object(object).to_string());
         }
         Ok(())
+    }
+
+    /// Named values: a line each for people, else one row.
+    pub(crate) fn record(&self, fields: &[(&str, Option<String>)]) -> Result<()> {
+        if self.output == Output::Table {
+            let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+            for (name, value) in fields {
+                let value = value.as_deref().unwrap_or("-");
+                self.wrapped(0, &format!("{name:width$}  {value}"));
+            }
+            return Ok(());
+        }
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        self.rows(&names, &[fields.iter().map(|(_, value)| value.clone()).collect()])
+    }
+
+    /// A document for programs, on one line; nothing where tables are printed.
+    pub(crate) fn document(&self, document: &serde_json::Value) {
+        if self.output == Output::Json {
+            self.line(&document.to_string());
+        }
+    }
+
+    /// Bytes of another program, as they are.
+    pub(crate) fn as_it_is(&self, bytes: &[u8]) {
+        self.bytes(bytes);
     }
 
     /// A line for people, as [`Printer::say`], broken where it is wider than a table may be; what

@@ -12,11 +12,13 @@ use crate::printer;
 /// Log lines go to standard error, without time stamps of ours: what runs us adds them.
 pub(crate) fn init_logging(verbose: u8) {
     let level = match verbose {
-        0 => "warn,northstar=info,northstar_jobs=info,northstar_lakehouse=info",
+        // Where AWS keys are not is no news: without any, the command says so.
+        0 => "warn,aws_config=error,northstar=info,northstar_jobs=info,northstar_lakehouse=info",
         1 => "info,datafusion=warn",
         _ => "debug",
     };
-    let level = if verbose == 0 && printer::is_terminal() { "warn" } else { level };
+    let level =
+        if verbose == 0 && printer::is_terminal() { "warn,aws_config=error" } else { level };
     let filter = EnvFilter::try_from_env("NORTHSTAR_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

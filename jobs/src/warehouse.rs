@@ -22,7 +22,7 @@ use northstar_iceberg::write::WriteOptions;
 use northstar_iceberg::{Error, ErrorKind, Lake, Result};
 
 pub(crate) use self::place::Place;
-pub(crate) use self::sdk::failed;
+pub(crate) use self::sdk::{client as s3_client, failed};
 use crate::audit::{LockedBucket, RecordedTwice};
 use crate::cli::Global;
 

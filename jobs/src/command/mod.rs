@@ -1,7 +1,10 @@
 //! The commands, a file each.
 
 mod branch;
+mod calibrate;
+mod cancel;
 mod cherry_pick;
+mod cost;
 mod demo;
 mod diff;
 mod doctor;
@@ -10,8 +13,10 @@ mod files;
 mod generate;
 mod history;
 mod load;
+mod logs;
 mod maintain;
 mod merge;
+mod plan;
 mod reference;
 mod rollback;
 mod script;
@@ -19,6 +24,8 @@ mod serve;
 mod shell;
 mod snapshots;
 mod sql;
+mod status;
+mod submit;
 mod tables;
 mod tag;
 
@@ -73,6 +80,13 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         }
         Command::Serve(serve) => serve::run(global, serve, printer).await,
         Command::Doctor(asked) => doctor::run(global, asked, printer).await,
+        Command::Submit(asked) => Box::pin(submit::run(asked, printer)).await,
+        Command::Status(asked) => Box::pin(status::run(asked, printer)).await,
+        Command::Cancel(asked) => Box::pin(cancel::run(asked, printer)).await,
+        Command::Logs(asked) => Box::pin(logs::run(global, asked, printer)).await,
+        Command::Cost(asked) => Box::pin(cost::run(asked, printer)).await,
+        Command::Calibrate(asked) => Box::pin(calibrate::run(global, asked, printer)).await,
+        Command::Plan(asked) => plan::run(global, asked, printer),
         Command::Tables => tables::run(global, printer).await,
     }
 }

@@ -19,6 +19,7 @@ use crate::cli::{Global, Serve};
 use crate::exit::Done;
 use crate::printer::Printer;
 use crate::runs::{Runs, RunsConfig};
+use crate::signal::Told;
 use crate::warehouse::Warehouse;
 
 pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Result<Done> {
@@ -52,7 +53,8 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
         .map_err(|error| Error::io(error, "find the address", asked.listen))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     printer.say(format!("listening on {scheme}://{address}"));
-    let end = told_to_end()?.shared();
+    let mut told = Told::listen()?;
+    let end = async move { told.to_end().await }.boxed().shared();
     let recorded = async {
         if let Some(segments) = &segments {
             segments.keep(&api, end.clone()).await;
@@ -115,18 +117,4 @@ fn policy(asked: &Serve) -> Result<Policy> {
             Err(Error::new(ErrorKind::InvalidInput, text))
         }
     }
-}
-
-/// Done once the process is asked to end, by SIGTERM or from the keyboard.
-fn told_to_end() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error| Error::io(error, "wait for signals", "this process");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

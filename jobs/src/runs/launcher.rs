@@ -30,16 +30,23 @@ impl Work {
             }
         }
         let words = without_warehouse(arguments, server)?;
-        let program = std::iter::once("northstar");
-        match Cli::try_parse_from(program.chain(words.iter().map(String::as_str))) {
-            Ok(cli) if is_for_runs(&cli.command) => Ok(Self::Command { words }),
-            Ok(_) => Err(Refused(
-                "this command is not for runs; see docs/jobs.md for those that are".to_string(),
-            )),
-            Err(error) => {
-                Err(Refused(format!("{} does not fit; see `northstar --help`", of(&error))))
-            }
-        }
+        fits(&words)?;
+        Ok(Self::Command { words })
+    }
+}
+
+/// Whether these words are a command that a run can be.
+///
+/// # Errors
+/// With what does not fit, and none of its values.
+pub(crate) fn fits(words: &[String]) -> Result<(), Refused> {
+    let program = std::iter::once("northstar");
+    match Cli::try_parse_from(program.chain(words.iter().map(String::as_str))) {
+        Ok(cli) if is_for_runs(&cli.command) => Ok(()),
+        Ok(_) => Err(Refused(
+            "this command is not for runs; see docs/jobs.md for those that are".to_string(),
+        )),
+        Err(error) => Err(Refused(format!("{} does not fit; see `northstar --help`", of(&error)))),
     }
 }
 

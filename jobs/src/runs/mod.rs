@@ -46,6 +46,7 @@ pub(crate) mod tests;
 
 pub(crate) use bookmark::{Bookmark, BookmarkMode};
 pub(crate) use config::RunsConfig;
+pub(crate) use launcher::fits;
 pub(crate) use logs::AttemptFolder;
 pub(crate) use owner::{NewOwner, Owner, Service, Tags};
 pub(crate) use run::{Attempt, NewRun, Run};

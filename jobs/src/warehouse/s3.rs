@@ -3,19 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use northstar_iceberg::clock::SystemClock;
 use northstar_iceberg::storage::s3::{Encryption, S3Settings, configure};
 use northstar_iceberg::{Error, ErrorKind, Result};
 
 use super::place::Place;
 use super::sdk;
-use crate::cli::{Global, Storage};
-
-/// What other servers than Amazon's are told.
-const ANY_REGION: &str = "us-east-1";
+use crate::aws::{ANY_REGION, configuration};
+use crate::cli::Global;
 
 /// Sets up S3 if the warehouse is in a bucket, or tables may be: where a key was named. What it yields
 /// is a client for the rest of S3.
@@ -45,7 +41,8 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<Option<Clie
             .with_context("warehouse", location));
         }
     };
-    let aws = aws(storage).await;
+    let elsewhere = storage.s3_endpoint.is_some().then_some(ANY_REGION);
+    let aws = configuration(storage.s3_region.as_deref().or(elsewhere)).await;
     let endpoint = storage.s3_endpoint.clone().or_else(|| aws.endpoint_url().map(str::to_string));
     let region = match (aws.region(), &endpoint) {
         (Some(region), _) => region.to_string(),
@@ -72,18 +69,4 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<Option<Clie
         most_retries: storage.s3_retries,
     })?;
     Ok(Some(client))
-}
-
-/// The AWS configuration: environment, profile, single sign-on, role of the machine or container.
-async fn aws(storage: &Storage) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    // A region that is known is not looked for on the network.
-    let elsewhere = storage.s3_endpoint.is_some().then(|| ANY_REGION.to_string());
-    if let Some(region) = storage.s3_region.clone().or(elsewhere) {
-        loader = loader.region(Region::new(region));
-    }
-    loader.load().await
 }

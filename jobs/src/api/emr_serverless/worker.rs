@@ -9,18 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::invalid;
 use crate::api::fault::Fault;
+use crate::emr::size::{FREE_STORAGE_GB, LEAST_BILLED_SECONDS, SIZES};
 
-/// Worker sizes: virtual CPUs, then memory from, to and in steps of, in GB.
-const SIZES: [(u32, u32, u32, u32); 6] = [
-    (1, 2, 8, 1),
-    (2, 4, 16, 1),
-    (4, 8, 30, 1),
-    (8, 16, 60, 4),
-    (16, 32, 120, 8),
-    (32, 60, 244, 1),
-];
-/// Storage that comes with a worker, in GB.
-const FREE_STORAGE_GB: u32 = 20;
 /// Memory beside that of the driver, at the least, in MB.
 const LEAST_OVERHEAD_MB: f64 = 384.0;
 
@@ -90,7 +80,7 @@ impl Worker {
     /// What is billed: a minute at the least, and storage beyond what comes with it.
     pub(super) fn billed(self, seconds: f64) -> Value {
         let storage_gb = self.storage_gb.saturating_sub(FREE_STORAGE_GB);
-        let seconds = if seconds > 0.0 { seconds.max(60.0) } else { 0.0 };
+        let seconds = if seconds > 0.0 { seconds.max(LEAST_BILLED_SECONDS) } else { 0.0 };
         usage(seconds, [self.cpus, self.memory_gb, storage_gb])
     }
 }
