@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod printer;
 mod progress;
+mod record;
 mod runs;
 mod warehouse;
 
@@ -18,7 +19,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     exit::quiet_broken_pipe();
-    let cli = match cli::Cli::try_parse() {
+    let mut cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => return exit::usage(&asked),
     };
@@ -31,9 +32,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::internal(&printer, &error),
     };
+    let recorded = record::Recorded::begin(&mut cli);
     let outcome = runtime.block_on(command::run(&cli, &printer));
     if let Some(usage) = northstar_iceberg::storage::s3::usage() {
         tracing::info!("S3: {usage}");
+    }
+    if let Some(recorded) = recorded {
+        runtime.block_on(recorded.end(&cli.global, &outcome));
     }
     match outcome {
         Ok(done) => {
