@@ -103,7 +103,7 @@ fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> 
         size(plan.file_bytes),
         plan.read_rows
     ));
-    let numbers = [
+    let counts = [
         ("keys", plan.keys),
         ("insert", plan.inserted),
         ("update", plan.updated),
@@ -112,11 +112,21 @@ fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> 
         ("held_back", plan.held_back),
         ("files", plan.table_files),
         ("touched", plan.files_touched),
-        ("read_bytes", plan.read_bytes),
-        ("write_bytes", plan.write_bytes),
     ];
-    let header = numbers.map(|(name, _)| name);
-    printer.table(&header, &[numbers.map(|(_, number)| number.to_string()).to_vec()])?;
+    let bytes = [("read_bytes", plan.read_bytes), ("write_bytes", plan.write_bytes)];
+    let mut header = counts.map(|(name, _)| name).to_vec();
+    let mut row = counts.map(|(_, count)| count.to_string()).to_vec();
+    match printer.is_for_people() {
+        true => {
+            header.extend(["read", "write"]);
+            row.extend(bytes.map(|(_, bytes)| size(bytes)));
+        }
+        false => {
+            header.extend(bytes.map(|(name, _)| name));
+            row.extend(bytes.map(|(_, bytes)| bytes.to_string()));
+        }
+    }
+    printer.table(&header, &[row])?;
     if plan.doubled > 0 {
         printer.note(format!(
             "note: the table has {} rows too many, of keys that stand in it more than once; all rows of \
@@ -126,7 +136,7 @@ fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> 
     }
     if plan.held_back > 0 {
         printer.note(format!(
-            "{} rows are held back: their last change is in none of the files. Name all change files of \
+            "{} rows are held back: their last change is in none of the sources. Name all change files of \
              the table with --changes; if these are all, say --complete",
             plan.held_back
         ));

@@ -3,7 +3,6 @@
 use northstar_iceberg::Result;
 use serde_json::Value;
 
-use super::files::size;
 use super::snapshots::time;
 use crate::cli::Global;
 use crate::exit::Done;
@@ -14,24 +13,14 @@ use crate::warehouse::Place;
 pub(crate) fn run(global: &Global, most: usize, printer: &Printer) -> Result<Done> {
     let folder = Place::of(global)?.scratch(global);
     let (records, bad) = record::last(&folder, most)?;
-    let rows: Vec<Vec<String>> = records.iter().map(row).collect();
-    let header = [
-        "started",
-        "job",
-        "table",
-        "outcome",
-        "read",
-        "inserted",
-        "updated",
-        "deleted",
-        "quarantined",
-        "seconds",
-        "cpu",
-        "peak",
-        "actor",
-        "run",
-    ];
-    printer.table(&header, &rows)?;
+    if printer.is_for_people() {
+        let rows: Vec<Vec<String>> = records.iter().map(|record| short(&row(record))).collect();
+        let header = ["started", "job", "table", "outcome", "read", "changed", "s", "run"];
+        printer.table(&header, &rows)?;
+    } else {
+        let rows: Vec<Vec<String>> = records.iter().map(row).collect();
+        printer.table(&HEADER, &rows)?;
+    }
     if records.is_empty() {
         printer.say("no job is recorded here yet");
     }
@@ -39,6 +28,39 @@ pub(crate) fn run(global: &Global, most: usize, printer: &Printer) -> Result<Don
         printer.note(format!("{bad} lines of runs.jsonl are no records"));
     }
     Ok(Done::Well)
+}
+
+/// All columns, for programs.
+const HEADER: [&str; 15] = [
+    "started",
+    "job",
+    "table",
+    "outcome",
+    "read",
+    "inserted",
+    "updated",
+    "deleted",
+    "quarantined",
+    "seconds",
+    "cpu_seconds",
+    "peak_rss_bytes",
+    "s3_nanodollars",
+    "actor",
+    "run",
+];
+
+/// What people are shown of a row of all columns.
+fn short(row: &[String]) -> Vec<String> {
+    let cell = |name: &str| {
+        let at = HEADER.iter().position(|column| *column == name);
+        at.and_then(|at| row.get(at)).map_or("", String::as_str)
+    };
+    let minute = cell("started").chars().take(16).collect::<String>().replace('T', " ");
+    let changes = format!("+{} ~{} -{}", cell("inserted"), cell("updated"), cell("deleted"));
+    let run = cell("run").chars().take(8).collect();
+    let [job, table, outcome, read] = ["job", "table", "outcome", "read"].map(cell);
+    let texts = [job, table, outcome, read].map(str::to_string);
+    [minute].into_iter().chain(texts).chain([changes, cell("seconds").to_string(), run]).collect()
 }
 
 fn row(record: &Value) -> Vec<String> {
@@ -66,7 +88,7 @@ fn row(record: &Value) -> Vec<String> {
     let names = ["read_rows", "inserted_rows", "updated_rows", "deleted_rows", "quarantined_rows"];
     row.extend(names.map(|name| text(&counts[name])));
     row.extend([seconds(&cost["wall_ms"]), seconds(&cost["cpu_ms"])]);
-    row.push(cost["peak_rss_bytes"].as_u64().map(size).unwrap_or_default());
+    row.extend([text(&cost["peak_rss_bytes"]), text(&cost["s3"]["nanodollars"])]);
     row.extend([text(&record["actor"]), text(&record["run_id"])]);
     row
 }

@@ -1,13 +1,15 @@
 //! Queries of a few numbers or texts.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use northstar_iceberg::TableName;
-use northstar_iceberg::merge::{Given, LakeSession};
+use northstar_iceberg::merge::{Aside, AsideWriter, Given, LakeSession};
 use northstar_iceberg::sql::from_datafusion;
+use uuid::Uuid;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -61,9 +63,28 @@ pub(super) async fn texts(
     for batch in batches(session, sql, given).await? {
         let texts = arrow::compute::cast(batch.column(0), &DataType::Utf8)
             .map_err(|error| defect().with_source(error))?;
-        let texts = Arc::clone(&texts);
         let texts = texts.as_string_opt::<i32>().ok_or_else(defect)?;
         all.extend(texts.iter().flatten().map(str::to_string));
     }
     Ok(all)
+}
+
+/// The rows of a query, put aside in a folder of their own below `folder`.
+///
+/// # Errors
+/// As a query; those of putting rows aside.
+pub(super) async fn aside(
+    session: &LakeSession,
+    sql: &str,
+    given: HashMap<TableName, Given>,
+    (folder, id): (&Path, Uuid),
+) -> Result<Aside> {
+    let frame = session.sql().query_with(sql, given).await?;
+    let schema = Arc::clone(frame.schema().inner());
+    let batches = frame.collect().await.map_err(from_datafusion)?;
+    tokio::task::block_in_place(|| {
+        let mut writer = AsideWriter::create(folder, id, schema)?;
+        batches.iter().try_for_each(|batch| writer.write(batch))?;
+        writer.finish()
+    })
 }

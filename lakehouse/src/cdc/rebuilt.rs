@@ -24,6 +24,9 @@ const STATE_SOURCE_LINE: &str = "__source_line";
 pub(super) const IS_DELETE: &str = "__delete";
 pub(super) const POSITION: &str = STAGED_POSITION;
 
+/// Keys that have a state in a scope.
+const ASKED: &str = "asked";
+
 /// What a row of bronze counts as.
 const INSERT: i32 = 2;
 
@@ -104,6 +107,14 @@ impl<'a> Sources<'a> {
     }
 }
 
+/// The name under which the keys of [`Restating::asked`] are given to the statement.
+///
+/// # Errors
+/// None.
+pub(super) fn asked_name() -> Result<TableName> {
+    TableName::new(NAMESPACE, ASKED)
+}
+
 /// What the columns of keys are called among those of a table.
 pub(super) fn key_name(at: usize) -> String {
     format!("__key{at}")
@@ -117,6 +128,21 @@ pub(super) struct Restating<'a> {
 }
 
 impl Restating<'_> {
+    /// A query of the keys that have a state in the scope. One whose newest state is there is among
+    /// them, so no others are looked at.
+    pub(super) fn asked(&self) -> String {
+        let Self { sources, scope } = self;
+        let keys = sources.target.key.iter().enumerate();
+        let named: Vec<String> =
+            keys.map(|(at, key)| format!("{} AS {}", quoted(key), key_name(at))).collect();
+        format!(
+            "SELECT DISTINCT {} FROM ({}) AS g WHERE {}",
+            named.join(", "),
+            sources.states(),
+            scope.condition("g"),
+        )
+    }
+
     /// A query of the keys that matter, each once: `__keyN`, the newest state, whether there is one
     /// (`__found`), and the positions of all changes of the key (`__positions`).
     pub(super) fn source(&self) -> String {
@@ -155,11 +181,8 @@ impl Restating<'_> {
             scope.condition("h"),
             not_null.join(" AND "),
         );
-        // A key whose newest state is in the scope has a state there, so no others are looked at.
         let asked = format!(
-            "SELECT {keys_list} FROM ({held}) AS k UNION SELECT {} FROM ({states}) AS g WHERE {}",
-            named("g"),
-            scope.condition("g"),
+            "SELECT {keys_list} FROM ({held}) AS k UNION SELECT {keys_list} FROM {NAMESPACE}.{ASKED} AS g"
         );
         let of_keys =
             format!("SELECT a.* FROM ({states}) AS a JOIN ({asked}) AS c ON {}", on("a", "c"));

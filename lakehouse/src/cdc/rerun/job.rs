@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use northstar_iceberg::merge::{ChangeReport, LakeSession, StatementCommit};
+use northstar_iceberg::merge::{Aside, ChangeReport, Given, LakeSession, StatementCommit};
 use northstar_iceberg::{LakeTable, TableName};
 
 use super::statement::{Means, merge, strays};
 use super::{RerunPlan, Scope, ScopeRequest};
 use crate::cdc::job::{MergeJob, WATERMARK_SUMMARY};
-use crate::cdc::rebuilt::{Restating, Sources};
+use crate::cdc::rebuilt::{Restating, Sources, asked_name};
 use crate::cdc::stage::Staged;
 use crate::cdc::statement::{quoted, staged_name, table};
 use crate::cdc::target::Target;
@@ -47,6 +47,8 @@ pub struct Rerun<'a> {
     bronze: Option<LakeTable>,
     scope: Scope,
     staged: Staged,
+    /// Keys that have a state in the scope.
+    asked: Aside,
     batch_id: String,
     plan: RerunPlan,
 }
@@ -77,6 +79,13 @@ impl RerunJob<'_> {
             read_rows: staged.counts.read_rows,
             ..RerunPlan::default()
         };
+        let asked = {
+            let sources = Sources::checked(&target, bronze.as_ref())?;
+            let sql = Restating { sources, scope: &scope }.asked();
+            let given = [(staged_name()?, staged.rows.table())].into();
+            let place = (job.scratch_folder.as_path(), job.lake.ids.uuid());
+            Box::pin(asked::aside(job.session, &sql, given, place)).await.map_err(in_table)?
+        };
         let mut rerun = Rerun {
             job: self,
             // The scope leaves files out where the table's layout can.
@@ -87,6 +96,7 @@ impl RerunJob<'_> {
             bronze,
             scope,
             staged,
+            asked,
             plan,
         };
         Box::pin(rerun.find()).await.map_err(in_table)?;
@@ -174,6 +184,11 @@ impl Rerun<'_> {
         Ok(merge(&restating, means, &self.batch_id))
     }
 
+    /// The tables that the statement reads beside those of the lake.
+    fn given(&self) -> Result<HashMap<TableName, Given>> {
+        Ok([(staged_name()?, self.staged.rows.table()), (asked_name()?, self.asked.table())].into())
+    }
+
     async fn find(&mut self) -> Result<()> {
         self.explain().await?;
         let [strays, keyless] = self.strays().await?;
@@ -203,16 +218,15 @@ impl Rerun<'_> {
     }
 
     async fn explain(&mut self) -> Result<()> {
-        let given = [(staged_name()?, self.staged.rows.table())].into();
-        let explained = Box::pin(self.session.explain(&self.sql()?, given, None)).await?;
+        let sql = self.sql()?;
+        let explained = Box::pin(self.session.explain(&sql, self.given()?, None)).await?;
         self.plan.add(&explained);
         Ok(())
     }
 
     async fn strays(&self) -> Result<[u64; 2]> {
-        let given = [(staged_name()?, self.staged.rows.table())].into();
-        let sql = strays(&self.target, &self.scope);
-        asked::numbers(&self.session, &sql, given).await
+        let sql = strays(&self.target, &self.scope, self.bronze.is_some());
+        asked::numbers(&self.session, &sql, self.given()?).await
     }
 
     /// Does what the plan says, in one commit, on the table as it is by then; nothing if there was
@@ -234,8 +248,8 @@ impl Rerun<'_> {
             expect: self.expected(),
             ..StatementCommit::default()
         };
-        let given = [(staged_name()?, self.staged.rows.table())].into();
-        let changed = Box::pin(self.session.change(&self.sql()?, given, commit)).await;
+        let sql = self.sql()?;
+        let changed = Box::pin(self.session.change(&sql, self.given()?, commit)).await;
         changed.map(Some).map_err(|error| error.with_context("table", &self.job.merge.table))
     }
 

@@ -142,7 +142,6 @@ pub fn time_column(table: &LakeTable) -> Option<String> {
 fn column<'a>(target: &'a Target, name: &str, option: &str) -> Result<&'a Column> {
     target.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
         invalid(format!("the table has no column {name}: name another with {option}"))
-            .with_context("table", &target.name)
     })
 }
 

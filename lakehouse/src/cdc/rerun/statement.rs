@@ -40,11 +40,12 @@ pub(super) fn merge(restating: &Restating<'_>, means: Means, batch_id: &str) -> 
              WHEN NOT MATCHED AND NOT s.__takes THEN {insert} {keyless}"
         );
     }
-    let known = match means.complete {
-        true => "true".to_string(),
-        false => format!(
-            "(t.{SOURCE_POSITION} IS NULL OR coalesce(array_has(s.__positions, t.{SOURCE_POSITION}), false))"
-        ),
+    let changed = format!("coalesce(array_has(s.__positions, t.{SOURCE_POSITION}), false)");
+    let known = match (means.complete, restating.sources.bronze) {
+        (true, _) => "true".to_string(),
+        (false, Some(_)) => format!("(t.{SOURCE_POSITION} IS NULL OR {changed})"),
+        // A row that no change brought came from a table that is not named.
+        (false, None) => changed,
     };
     let set: Vec<String> =
         values.iter().map(|(name, value)| format!("{} = {value}", quoted(name))).collect();
@@ -64,9 +65,13 @@ pub(super) fn merge(restating: &Restating<'_>, means: Means, batch_id: &str) -> 
     )
 }
 
-/// A query of two numbers: rows of the scope whose last change is in none of the files, and rows
+/// A query of two numbers: rows of the scope that are in no source, as their position tells, and rows
 /// without a key.
-pub(super) fn strays(target: &Target, scope: &Scope) -> String {
+pub(super) fn strays(target: &Target, scope: &Scope, has_bronze: bool) -> String {
+    let of_changes = match has_bronze {
+        true => format!(" AND t.{SOURCE_POSITION} IS NOT NULL"),
+        false => String::new(),
+    };
     let same: Vec<String> =
         target.key.iter().map(|key| format!("c.{0} = t.{0}", quoted(key))).collect();
     let keyless: Vec<String> =
@@ -77,7 +82,7 @@ pub(super) fn strays(target: &Target, scope: &Scope) -> String {
     let into = table(&target.name);
     format!(
         "SELECT (SELECT count(*) FROM (SELECT {keys}, t.{SOURCE_POSITION} FROM {into} AS t \
-         WHERE {condition} AND t.{SOURCE_POSITION} IS NOT NULL AND NOT ({keyless})) AS t \
+         WHERE {condition}{of_changes} AND NOT ({keyless})) AS t \
          WHERE NOT EXISTS (SELECT 1 FROM {NAMESPACE}.{TABLE} AS c WHERE {} \
          AND c.{STAGED_POSITION} = t.{SOURCE_POSITION})) AS strays, \
          (SELECT count(*) FROM {into} AS t WHERE {condition} AND ({keyless})) AS keyless",
@@ -105,9 +110,10 @@ fn values(target: &Target, batch_id: &str) -> Vec<(String, String)> {
 /// Whether a row is not as its newest state is.
 fn differs(target: &Target) -> String {
     let values = values(target, "");
+    // In parentheses: to the parser, all that follows would be compared with.
     let others = values.iter().filter(|(name, _)| name != BATCH_ID);
     let differs: Vec<String> = others
-        .map(|(name, value)| format!("t.{} IS DISTINCT FROM {value}", quoted(name)))
+        .map(|(name, value)| format!("(t.{} IS DISTINCT FROM {value})", quoted(name)))
         .collect();
     differs.join(" OR ")
 }
