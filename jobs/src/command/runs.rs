@@ -15,7 +15,7 @@ pub(crate) fn run(global: &Global, most: usize, printer: &Printer) -> Result<Don
     let (records, bad) = record::last(&folder, most)?;
     if printer.is_for_people() {
         let rows: Vec<Vec<String>> = records.iter().map(|record| short(&row(record))).collect();
-        let header = ["started", "job", "table", "outcome", "read", "changed", "s", "run"];
+        let header = ["started", "job", "table", "outcome", "rows", "seconds", "run"];
         printer.table(&header, &rows)?;
     } else {
         let rows: Vec<Vec<String>> = records.iter().map(row).collect();
@@ -58,8 +58,8 @@ fn short(row: &[String]) -> Vec<String> {
     let minute = cell("started").chars().take(16).collect::<String>().replace('T', " ");
     let changes = format!("+{} ~{} -{}", cell("inserted"), cell("updated"), cell("deleted"));
     let run = cell("run").chars().take(8).collect();
-    let [job, table, outcome, read] = ["job", "table", "outcome", "read"].map(cell);
-    let texts = [job, table, outcome, read].map(str::to_string);
+    let [job, table, outcome] = ["job", "table", "outcome"].map(cell);
+    let texts = [job, table, outcome].map(str::to_string);
     [minute].into_iter().chain(texts).chain([changes, cell("seconds").to_string(), run]).collect()
 }
 
