@@ -1,6 +1,6 @@
 //! `northstar audit`: what changed in tables between two states, and by which runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -57,7 +57,7 @@ struct Report<'a> {
     reason: &'a str,
     tables: &'a [Audited],
     /// Tables that do not have one of the states, with the reason.
-    without: HashMap<&'a str, &'a str>,
+    without: BTreeMap<&'a str, &'a str>,
 }
 
 pub(crate) async fn run(global: &Global, asked: &Audit, printer: &Printer) -> Result<Done> {
@@ -177,44 +177,27 @@ fn steps(table: &LakeTable, from: Option<i64>, to: Option<i64>) -> Vec<Step> {
 }
 
 fn print(audited: &[Audited], without: &[(String, String)], printer: &Printer) -> Result<()> {
-    let shown = |id: Option<i64>| id.map_or_else(|| "none".to_string(), |id| id.to_string());
-    let rows: Vec<Vec<String>> = audited
-        .iter()
-        .map(|one| {
-            let numbers = [one.inserted, one.updated, one.deleted, one.unchanged];
-            let numbers = numbers.iter().map(u64::to_string);
-            [one.table.clone(), shown(one.from), shown(one.to)]
-                .into_iter()
-                .chain(numbers)
-                .chain([one.snapshots.len().to_string()])
-                .collect()
-        })
-        .collect();
-    let header =
-        ["table", "from", "to", "inserted", "updated", "deleted", "unchanged", "snapshots"];
-    printer.table(&header, &rows)?;
+    let counts = |one: &Audited| {
+        let counts = [one.inserted, one.updated, one.deleted, one.unchanged];
+        let snapshots = one.snapshots.len().to_string();
+        counts.iter().map(u64::to_string).chain([snapshots]).collect::<Vec<_>>()
+    };
+    let counted = ["inserted", "updated", "deleted", "unchanged", "snapshots"];
     if printer.is_for_people() {
-        let steps: Vec<Vec<String>> = audited
-            .iter()
-            .flat_map(|one| {
-                one.snapshots.iter().map(|step| {
-                    let text = |said: &Option<String>| said.clone().unwrap_or_default();
-                    vec![
-                        one.table.clone(),
-                        step.snapshot.to_string(),
-                        step.committed.clone(),
-                        text(&step.job),
-                        text(&step.run_id),
-                        text(&step.actor),
-                        text(&step.reason),
-                    ]
-                })
-            })
-            .collect();
-        if !steps.is_empty() {
-            let header = ["table", "snapshot", "committed", "job", "run", "actor", "reason"];
-            printer.table(&header, &steps)?;
+        let rows: Vec<Vec<String>> =
+            audited.iter().map(|one| [vec![one.table.clone()], counts(one)].concat()).collect();
+        let header: Vec<&str> = ["table"].into_iter().chain(counted).collect();
+        if !rows.is_empty() {
+            printer.table(&header, &rows)?;
         }
+        print_steps(audited, printer)?;
+    } else {
+        let shown = |id: Option<i64>| id.map_or_else(|| "none".to_string(), |id| id.to_string());
+        let ends = |one: &Audited| vec![one.table.clone(), shown(one.from), shown(one.to)];
+        let rows: Vec<Vec<String>> =
+            audited.iter().map(|one| [ends(one), counts(one)].concat()).collect();
+        let header: Vec<&str> = ["table", "from", "to"].into_iter().chain(counted).collect();
+        printer.table(&header, &rows)?;
     }
     for one in audited {
         for note in &one.notes {
@@ -225,6 +208,28 @@ fn print(audited: &[Audited], without: &[(String, String)], printer: &Printer) -
         printer.note(format!("not compared: {name}: {why}"));
     }
     Ok(())
+}
+
+/// For people, who are shown minutes and the beginning of a run's id.
+fn print_steps(audited: &[Audited], printer: &Printer) -> Result<()> {
+    let text = |said: &Option<String>| said.clone().unwrap_or_default();
+    let mut rows = Vec::new();
+    for one in audited {
+        for step in &one.snapshots {
+            rows.push(vec![
+                one.table.clone(),
+                step.committed.chars().take(16).collect::<String>().replace('T', " "),
+                text(&step.job),
+                text(&step.run_id).chars().take(8).collect(),
+                text(&step.actor),
+                text(&step.reason),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    printer.table(&["table", "committed", "job", "run", "actor", "reason"], &rows)
 }
 
 /// Writes a private file.

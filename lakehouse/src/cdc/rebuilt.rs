@@ -46,9 +46,10 @@ impl<'a> Sources<'a> {
     pub(super) fn checked(target: &'a Target, bronze: Option<&'a LakeTable>) -> Result<Self> {
         if let Some(opened) = bronze {
             let columns = source_columns(opened)?;
-            let missing = target.columns.iter().find(|wanted| {
-                !columns.iter().any(|column| column.name.eq_ignore_ascii_case(&wanted.name))
-            });
+            let missing = target
+                .columns
+                .iter()
+                .find(|wanted| !columns.iter().any(|column| column.name == wanted.name));
             if let Some(column) = missing {
                 return Err(Error::new(
                     ErrorKind::InvalidInput,

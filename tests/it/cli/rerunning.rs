@@ -24,7 +24,17 @@ impl Program {
         folder(&program.path(""), "in", &files);
         program.run(&["merge", "silver.lab", "--changes", "in/changes/day_1/lab.csv"]).succeeds();
         program
-            .run(&["tag", "create", "silver.lab", "close", "--keep-forever", "--reason", "test"])
+            .run(&[
+                "tag",
+                "create",
+                "silver.lab",
+                "close",
+                "--keep-forever",
+                "--owner",
+                "dr",
+                "--reason",
+                "test",
+            ])
             .succeeds();
         program
     }

@@ -42,6 +42,14 @@ async fn bench() -> Bench {
     bench
 }
 
+/// The condition of the scope.
+fn within() -> String {
+    format!(
+        "facility_id = 2 AND collected_at >= TIMESTAMP '{FROM} 00:00:00' AND collected_at < \
+         TIMESTAMP '{TO} 00:00:00'"
+    )
+}
+
 /// Rows by their key.
 fn by_key(rows: Vec<String>) -> BTreeMap<i64, String> {
     let all = rows.len();
@@ -63,11 +71,7 @@ impl Bench {
     /// Damages rows of the scope, moves rows out of it and into it, and damages rows beside it: the keys
     /// that a rerun mends, and those beside.
     async fn damage(&self) -> (Vec<i64>, i64) {
-        let within = format!(
-            "facility_id = 2 AND collected_at >= TIMESTAMP '{FROM} 00:00:00' AND collected_at < \
-             TIMESTAMP '{TO} 00:00:00'"
-        );
-        let scoped = self.keys(&within).await;
+        let scoped = self.keys(&within()).await;
         let others = self.keys("facility_id = 3").await;
         assert!(scoped.len() >= 8 && others.len() >= 3, "{} rows", scoped.len());
         let table = &self.table;
@@ -145,11 +149,8 @@ async fn one_facility_and_week_is_as_in_a_full_rebuild_and_the_rest_is_as_it_was
 
     // Files that hold none of its rows keep their paths, and no more is written than they ask for.
     let now = bench.files().await;
-    let within = bench.keys(&format!(
-        "facility_id = 2 AND collected_at >= TIMESTAMP '{FROM} 00:00:00' AND collected_at < \
-         TIMESTAMP '{TO} 00:00:00'"
-    ));
-    let keys: BTreeSet<i64> = within.await.into_iter().chain(mended).collect();
+    let within = bench.keys(&within()).await;
+    let keys: BTreeSet<i64> = within.into_iter().chain(mended).collect();
     let holds = |(_, held): &(u64, BTreeSet<i64>)| held.iter().any(|key| keys.contains(key));
     let (mut held_bytes, mut kept) = (0, 0);
     for (path, file) in &files {

@@ -70,7 +70,7 @@ impl RerunJob<'_> {
         let scope = Scope::of(&self.scope, &table, &target, async |facility: &str| {
             self.zone(facility).await
         });
-        let scope = scope.await.map_err(in_table)?;
+        let scope = Box::pin(scope).await.map_err(in_table)?;
         let watermark = table.inherited_summary(WATERMARK_SUMMARY);
         let staged = job.stage(&target, watermark, &files)?;
         let plan = RerunPlan {
