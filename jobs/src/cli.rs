@@ -1,9 +1,11 @@
 //! The command line: what can be asked, with examples.
 
+mod audit;
 mod doctor;
 mod maintain;
 pub(crate) mod plan;
 pub(crate) mod refs;
+mod rerun;
 mod serve;
 mod storage;
 pub(crate) mod submit;
@@ -12,11 +14,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use audit::{Audit, Runs};
 pub(crate) use doctor::Doctor;
 pub(crate) use maintain::{Maintain, Target};
+pub(crate) use rerun::{Reconcile, Rerun, Sources};
 pub(crate) use serve::Serve;
 pub(crate) use storage::{AuditPlace, Storage};
 
+use crate::record::Tally;
 use crate::runs::inside::Opened;
 
 const EXAMPLES: &str = "Examples:
@@ -67,6 +72,9 @@ pub(crate) struct Global {
     /// Tables that were opened, for the bookmark of a job
     #[arg(skip)]
     pub(crate) opened: Opened,
+    /// What a job counted, for its record
+    #[arg(skip)]
+    pub(crate) tally: Tally,
     #[command(flatten)]
     pub(crate) storage: Storage,
     /// More log lines (-v, -vv)
@@ -120,6 +128,12 @@ pub(crate) enum Command {
         #[arg(long)]
         explain: bool,
     },
+    /// Make the rows of one facility and some days again, from what the table was made of
+    #[command(after_help = rerun::RERUN_HELP)]
+    Rerun(Rerun),
+    /// Hold a table of merged changes against what it was made of, and count what differs
+    #[command(after_help = rerun::RECONCILE_HELP)]
+    Reconcile(Reconcile),
     /// Show the versions of rows across the snapshots of a table, oldest first
     #[command(after_help = HISTORY_HELP)]
     History {
@@ -219,6 +233,12 @@ pub(crate) enum Command {
         #[arg(long)]
         rows: bool,
     },
+    /// Report what changed in tables between two tags or times, and by which runs
+    #[command(after_help = audit::AUDIT_HELP)]
+    Audit(Audit),
+    /// List the records of jobs that ran, the last one last
+    #[command(after_help = audit::RUNS_HELP)]
+    Runs(Runs),
     /// Answer Glue, EMR Serverless and Iceberg REST clients over HTTP
     #[command(after_help = serve::HELP)]
     Serve(Serve),

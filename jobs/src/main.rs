@@ -13,6 +13,7 @@ mod exit;
 mod plan;
 mod printer;
 mod progress;
+mod record;
 mod runs;
 mod signal;
 mod warehouse;
@@ -23,7 +24,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     exit::quiet_broken_pipe();
-    let cli = match cli::Cli::try_parse() {
+    let mut cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(asked) => return exit::usage(&asked),
     };
@@ -36,9 +37,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::internal(&printer, &error),
     };
+    let recorded = record::Recorded::begin(&mut cli);
     let outcome = runtime.block_on(command::run(&cli, &printer));
     if let Some(usage) = northstar_iceberg::storage::s3::usage() {
         tracing::info!("S3: {usage}");
+    }
+    if let Some(recorded) = recorded {
+        runtime.block_on(recorded.end(&cli.global, &outcome));
     }
     match outcome {
         Ok(done) => {

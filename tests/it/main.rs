@@ -32,6 +32,7 @@ mod merges;
 mod nested;
 mod refs;
 mod remote_scan;
+mod rerun;
 mod scale;
 mod slt;
 mod table_life;

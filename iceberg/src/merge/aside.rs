@@ -17,6 +17,9 @@ use super::keep::{Kept, create, properties};
 use super::scratch::Scratch;
 use crate::{Error, ErrorKind, Result};
 
+/// A table that a statement is given beside those of the lake.
+pub type Given = Arc<dyn TableProvider>;
+
 /// Takes rows and puts them aside.
 #[derive(Debug)]
 pub struct AsideWriter {

@@ -61,7 +61,7 @@ mod target;
 mod ways;
 mod write;
 
-pub use aside::{Aside, AsideWriter};
+pub use aside::{Aside, AsideWriter, Given};
 pub use costs::FileCosts;
 pub use define::Defined;
 pub use delete::{DeleteExec, DeleteTask};

@@ -135,9 +135,21 @@ impl SqlSession {
     /// `InvalidInput` for mistakes in the statement, `Unsupported` for a statement that does not
     /// read or a version clause that cannot be honoured, and what the source returns.
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
+        self.query_with(sql, HashMap::new()).await
+    }
+
+    /// The same, where the statement may read tables that are `given` beside those of the source.
+    ///
+    /// # Errors
+    /// As [`SqlSession::query`].
+    pub async fn query_with(
+        &self,
+        sql: &str,
+        given: HashMap<TableName, Arc<dyn TableProvider>>,
+    ) -> Result<DataFrame> {
         let parsed = self.parse(sql)?;
         statement::check(&parsed.statement)?;
-        let Planned { state, plan } = Box::pin(self.plan(parsed)).await?;
+        let Planned { state, plan } = Box::pin(self.plan(parsed, given)).await?;
         if let LogicalPlan::Statement(_) = &plan {
             // SET and RESET, as nothing else passes the check, change the session itself.
             return self.context.execute_logical_plan(plan).await.map_err(from_datafusion);
@@ -147,8 +159,12 @@ impl SqlSession {
     }
 
     /// Plans any statement, with every version clause honoured.
-    pub(super) async fn plan(&self, parsed: Parsed) -> Result<Planned> {
-        let mut prepared = self.prepare(parsed, HashMap::new()).await?;
+    pub(super) async fn plan(
+        &self,
+        parsed: Parsed,
+        given: HashMap<TableName, Arc<dyn TableProvider>>,
+    ) -> Result<Planned> {
+        let mut prepared = self.prepare(parsed, given).await?;
         let statement = prepared.statement.clone();
         let state = prepared.state();
         match state.statement_to_plan(statement).await.and_then(in_microseconds) {

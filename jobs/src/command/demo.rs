@@ -154,7 +154,7 @@ async fn balances(session: &SqlSession, written: &Written, printer: &Printer) ->
     printer.table(&["table", "records in files", "landed", "quarantined", "balances"], &rows)
 }
 
-async fn count(session: &SqlSession, query: &str) -> Result<i64> {
+pub(super) async fn count(session: &SqlSession, query: &str) -> Result<i64> {
     let batches = session.query(query).await?.collect().await.map_err(from_datafusion)?;
     let first = batches.iter().find(|batch| batch.num_rows() > 0);
     first

@@ -44,7 +44,7 @@ pub(crate) async fn run(global: &Global, request: &Request<'_>, printer: &Printe
 }
 
 /// `main` is what is current, which a table without a snapshot has too.
-fn state(text: &str) -> AsOf {
+pub(super) fn state(text: &str) -> AsOf {
     match text.parse() {
         Ok(AsOf::Ref(name)) if name == "main" => AsOf::Current,
         Ok(as_of) => as_of,

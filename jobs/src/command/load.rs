@@ -12,6 +12,7 @@ use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::record::Counts;
 use crate::warehouse::Warehouse;
 
 /// What is asked for.
@@ -32,7 +33,18 @@ pub(crate) async fn run(global: &Global, request: &Request<'_>, printer: &Printe
     let warehouse = Warehouse::create(global, Arc::<Progress>::clone(&progress) as _).await?;
     let report = load(&warehouse, request).await;
     progress.finish();
-    print(&report?, printer)
+    let report = report?;
+    let files: Vec<PathBuf> = report.files().map(|file| request.from.join(&file.name)).collect();
+    global.tally.files(&files);
+    for table in &report.tables {
+        global.tally.add(Counts {
+            read_rows: table.read_rows(),
+            inserted_rows: table.landed_rows(),
+            quarantined_rows: table.quarantined_rows(),
+            ..Counts::default()
+        });
+    }
+    print(&report, printer)
 }
 
 /// Loads, and gives the report.

@@ -15,6 +15,7 @@ use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::record::Counts;
 use crate::warehouse::Warehouse;
 
 /// How many folders above that of a file are searched for a contract.
@@ -47,7 +48,16 @@ pub(crate) async fn run(
     let warehouse = Warehouse::create(global, Arc::<Progress>::clone(&progress) as _).await?;
     let merged = merge(&warehouse, &name, changes, &contract).await;
     progress.finish();
-    print(&name, &merged?, printer)?;
+    let merged = merged?;
+    global.tally.files(changes);
+    global.tally.add(Counts {
+        read_rows: merged.read_rows,
+        inserted_rows: merged.inserted,
+        updated_rows: merged.updated,
+        deleted_rows: merged.deleted,
+        ..Counts::default()
+    });
+    print(&name, &merged, printer)?;
     Ok(Done::Well)
 }
 
@@ -73,7 +83,7 @@ async fn explanation(
     Box::pin(job(warehouse, &session, table, contract).explain(changes)).await
 }
 
-fn job<'a>(
+pub(super) fn job<'a>(
     warehouse: &'a Warehouse,
     session: &'a LakeSession,
     table: &TableName,
@@ -92,7 +102,7 @@ fn job<'a>(
 }
 
 /// The contract that was named, or the first that lies in the folder of a file or above it.
-fn read_contract(changes: &[PathBuf], named: Option<&Path>) -> Result<Contract> {
+pub(super) fn read_contract(changes: &[PathBuf], named: Option<&Path>) -> Result<Contract> {
     let found = || {
         changes
             .iter()

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod audit;
 mod branch;
 mod calibrate;
 mod cancel;
@@ -17,8 +18,11 @@ mod logs;
 mod maintain;
 mod merge;
 mod plan;
+mod reconcile;
 mod reference;
+mod rerun;
 mod rollback;
+mod runs;
 mod script;
 mod serve;
 mod shell;
@@ -54,6 +58,10 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
         Command::Merge { table, changes, contract, explain } => {
             merge::run(global, table, changes, contract.as_deref(), *explain, printer).await
         }
+        Command::Rerun(asked) => rerun::run(global, asked, printer).await,
+        Command::Reconcile(asked) => reconcile::run(global, asked, printer).await,
+        Command::Audit(asked) => audit::run(global, asked, printer).await,
+        Command::Runs(asked) => runs::run(global, asked.limit, printer),
         Command::History { table, key_from, key_column } => {
             history::run(global, table, key_from, key_column, printer).await
         }

@@ -105,7 +105,8 @@ impl Opened {
         Noting { sink, opened: self.clone() }
     }
 
-    fn tables(&self) -> BTreeMap<String, Option<String>> {
+    /// By table, the metadata file of its first opening; `None` for one that was made then.
+    pub(crate) fn tables(&self) -> BTreeMap<String, Option<String>> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -171,7 +172,8 @@ async fn watermarks(global: &Global) -> Result<Map<String, Value>> {
     Ok(marks)
 }
 
-async fn metadata(warehouse: &Warehouse, location: &str) -> Result<TableMetadata> {
+/// A metadata file of a table.
+pub(crate) async fn metadata(warehouse: &Warehouse, location: &str) -> Result<TableMetadata> {
     TableMetadata::read_from(&warehouse.lake.file_io(), location).await.map_err(|error| {
         Error::new(ErrorKind::Damaged, "the table's metadata file cannot be read")
             .with_context("file", location)

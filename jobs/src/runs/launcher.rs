@@ -57,6 +57,9 @@ fn is_for_runs(command: &Command) -> bool {
         Command::History { key_from, .. } => key_from != Path::new("-"),
         Command::Load(_)
         | Command::Merge { .. }
+        | Command::Rerun(_)
+        | Command::Reconcile(_)
+        | Command::Audit(_)
         | Command::Script { .. }
         | Command::Snapshots { .. }
         | Command::Maintain(_)

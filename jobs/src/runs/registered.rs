@@ -11,6 +11,8 @@ use crate::cli::Cli;
 enum Kind {
     /// The table, by its place.
     Table,
+    /// Tables that commas divide, by their places.
+    Tables,
     /// `--name=value`.
     One,
     /// `--name` with values that commas divide.
@@ -31,7 +33,7 @@ pub(super) struct Registered {
 const TABLE: (&str, Kind, bool) = ("table", Kind::Table, true);
 const DRY_RUN: (&str, Kind, bool) = ("dry-run", Kind::Flag, false);
 
-const JOBS: [Registered; 7] = [
+const JOBS: [Registered; 10] = [
     Registered {
         name: "load",
         words: &["load", "csv"],
@@ -47,6 +49,50 @@ const JOBS: [Registered; 7] = [
         name: "merge",
         words: &["merge"],
         arguments: &[TABLE, ("changes", Kind::Many, true), ("contract", Kind::One, false)],
+    },
+    Registered {
+        name: "rerun",
+        words: &["rerun"],
+        arguments: &[
+            TABLE,
+            ("facility", Kind::One, true),
+            ("from", Kind::One, true),
+            ("to", Kind::One, true),
+            ("changes", Kind::Many, false),
+            ("bronze", Kind::One, false),
+            ("no-bronze", Kind::Flag, false),
+            ("contract", Kind::One, false),
+            ("facility-column", Kind::One, false),
+            ("time-column", Kind::One, false),
+            ("zone", Kind::One, false),
+            ("complete", Kind::Flag, false),
+            DRY_RUN,
+        ],
+    },
+    Registered {
+        name: "audit",
+        words: &["audit"],
+        arguments: &[
+            ("tables", Kind::Tables, false),
+            ("from", Kind::One, true),
+            ("to", Kind::One, false),
+            ("namespace", Kind::One, false),
+            ("report", Kind::One, false),
+        ],
+    },
+    Registered {
+        name: "reconcile",
+        words: &["reconcile"],
+        arguments: &[
+            TABLE,
+            ("changes", Kind::Many, false),
+            ("bronze", Kind::One, false),
+            ("no-bronze", Kind::Flag, false),
+            ("contract", Kind::One, false),
+            ("facility-column", Kind::One, false),
+            ("time-column", Kind::One, false),
+            ("extract", Kind::One, false),
+        ],
     },
     Registered {
         name: "compact",
@@ -140,6 +186,7 @@ impl Registered {
             given.push(name);
             match kind {
                 Kind::Table => places.push(value.clone()),
+                Kind::Tables => places.extend(value.split(',').map(|one| one.trim().to_string())),
                 Kind::One => words.push(format!("--{name}={value}")),
                 Kind::Many => {
                     words.extend(value.split(',').map(|one| format!("--{name}={}", one.trim())));
@@ -222,12 +269,16 @@ mod tests {
             let arguments: Vec<(&str, &str)> = job
                 .arguments
                 .iter()
+                // An audit is of tables or of a namespace.
+                .filter(|(name, ..)| *name != "namespace")
                 .map(|(name, kind, _)| match (*name, kind) {
+                    ("from" | "to", _) => (*name, "2024-05-01"),
                     ("older-than", _) => (*name, "35d"),
                     ("partition", _) => (*name, "site=north,site=south"),
                     ("threads" | "keep", _) => (*name, "2"),
                     (_, Kind::Flag) => (*name, "true"),
                     (_, Kind::Table) => (*name, "a.b"),
+                    (_, Kind::Tables) => (*name, "a.b, a.c"),
                     _ => (*name, "x"),
                 })
                 .collect();
@@ -240,6 +291,14 @@ mod tests {
     fn values_are_never_options() {
         let made = words("merge", &[("table", "--warehouse=/x"), ("changes", "--a, b")]).unwrap();
         assert_eq!(made, ["merge", "--changes=--a", "--changes=b", "--", "--warehouse=/x"]);
+    }
+
+    #[test]
+    fn tables_that_commas_divide_stand_at_their_places() {
+        let made = words("audit", &[("tables", "a.b, a.c"), ("from", "close")]).unwrap();
+        assert_eq!(made, ["audit", "--from=close", "--", "a.b", "a.c"]);
+        let all = words("audit", &[("from", "close"), ("namespace", "a")]).unwrap();
+        assert_eq!(all, ["audit", "--from=close", "--namespace=a", "--"]);
     }
 
     #[test]

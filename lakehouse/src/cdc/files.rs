@@ -72,14 +72,72 @@ impl ChangeFile {
 /// # Errors
 /// Those of reading a file, naming it; `InvalidInput` if there is none.
 pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
-    let opened = paths.iter().map(|path| ChangeFile::open(path));
-    let mut files = opened.collect::<Result<Vec<_>>>()?;
-    files.sort_by(|a, b| a.sha256.cmp(&b.sha256));
-    files.dedup_by(|a, b| a.sha256 == b.sha256);
+    let files = open_any(paths)?;
     if files.is_empty() {
         return Err(Error::new(ErrorKind::InvalidInput, "no change file is named"));
     }
     Ok(files)
+}
+
+/// The same, where there may be none.
+///
+/// # Errors
+/// Those of reading a file, naming it.
+pub(super) fn open_any(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
+    let opened = paths.iter().map(|path| ChangeFile::open(path));
+    let mut files = opened.collect::<Result<Vec<_>>>()?;
+    files.sort_by(|a, b| a.sha256.cmp(&b.sha256));
+    files.dedup_by(|a, b| a.sha256 == b.sha256);
+    Ok(files)
+}
+
+/// The change files of a table: those that are named, and those called `TABLE.csv` or `TABLE.parquet`
+/// below a folder that is named. Hidden ones are not looked at.
+///
+/// # Errors
+/// `NotFound` for a place that is not there, and for a folder without such a file.
+pub fn change_files(places: &[PathBuf], table: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for place in places {
+        let failed = |error| Error::io(error, "read the change file", place.display());
+        if !std::fs::metadata(place).map_err(failed)?.is_dir() {
+            files.push(place.clone());
+            continue;
+        }
+        let before = files.len();
+        look_below(place, table, &mut files)?;
+        if files.len() == before {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("no file called {table}.csv or {table}.parquet is below the folder"),
+            )
+            .with_context("folder", place.display()));
+        }
+    }
+    Ok(files)
+}
+
+fn look_below(folder: &Path, table: &str, files: &mut Vec<PathBuf>) -> Result<()> {
+    let failed = |error| Error::io(error, "list the folder", folder.display());
+    let mut entries = std::fs::read_dir(folder)
+        .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>())
+        .map_err(failed)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let kind = entry.file_type().map_err(failed)?;
+        let is_wanted = [".csv", ".parquet"].iter().any(|end| {
+            let name = name.to_ascii_lowercase();
+            name.strip_suffix(end) == Some(table)
+        });
+        // A link to a folder is not followed: it may lead in a circle.
+        if kind.is_dir() && !name.starts_with('.') {
+            look_below(&path, table, files)?;
+        } else if is_wanted && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn format(path: &Path) -> Result<Format> {

@@ -198,7 +198,7 @@ impl MergeJob<'_> {
     }
 
     /// Puts the changes of files aside, those behind the watermark.
-    fn stage(
+    pub(super) fn stage(
         &self,
         target: &Target,
         watermark: Option<&str>,

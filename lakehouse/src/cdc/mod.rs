@@ -10,6 +10,9 @@
 //! statement ─▶ one MERGE: of each key the last state, where it is newer than the table's
 //! job      ─▶ all of it, once per batch of files; `counts` what it came to
 //! seed     ─▶ the same table's first rows, from a bronze extract
+//! rebuilt  ─▶ the newest state of each key, from all that the table was made of
+//! rerun    ─▶ one facility and some days, made again from it
+//! reconcile ─▶ whether the table is what was made of it
 //! ```
 //!
 //! A state is newer than another by its version, if the contract names a version column, and then by
@@ -20,6 +23,7 @@
 //! Invariants: M4 (replayed prefixes, repeated files and other groupings give the same table), W2
 //! (the same files again make no snapshot), W3 (the watermark moves with its rows, and never back).
 
+mod asked;
 mod columns;
 mod counts;
 mod csv;
@@ -28,12 +32,18 @@ mod files;
 mod job;
 mod parquet;
 mod position;
+mod rebuilt;
+mod reconcile;
 mod report;
+mod rerun;
 mod seed;
 mod stage;
 mod statement;
 mod target;
 
 pub use columns::{DELETED, SOURCE_POSITION};
+pub use files::change_files;
 pub use job::{FILES_SUMMARY, MergeJob, WATERMARK_SUMMARY};
+pub use reconcile::{Balance, Group, ReconcileJob, Reconciliation};
 pub use report::{MergeOutcome, MergeReport};
+pub use rerun::{Rerun, RerunJob, RerunPlan, ScopeRequest, time_column};

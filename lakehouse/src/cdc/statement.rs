@@ -21,8 +21,8 @@ use crate::contract::Deletes;
 use crate::{Result, sources::csv::Column};
 
 /// What the statement calls the staged rows.
-const NAMESPACE: &str = "northstar_cdc";
-const TABLE: &str = "changes";
+pub(super) const NAMESPACE: &str = "northstar_cdc";
+pub(super) const TABLE: &str = "changes";
 
 /// Columns of reduced rows behind those of the source.
 const IS_DELETE: &str = "__delete";

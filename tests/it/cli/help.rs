@@ -9,6 +9,8 @@ const COMMANDS: &[&[&str]] = &[
     &["load"],
     &["load", "csv"],
     &["merge"],
+    &["rerun"],
+    &["reconcile"],
     &["history"],
     &["sql"],
     &["shell"],
@@ -31,6 +33,8 @@ const COMMANDS: &[&[&str]] = &[
     &["rollback"],
     &["cherry-pick"],
     &["diff"],
+    &["audit"],
+    &["runs"],
     &["tables"],
 ];
 

@@ -10,6 +10,7 @@ mod merging;
 mod querying;
 mod refs;
 mod refusing;
+mod rerunning;
 mod scripting;
 mod shell;
 

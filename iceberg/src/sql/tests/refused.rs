@@ -1,5 +1,7 @@
 //! A version clause that is not honoured is an error, never the current snapshot.
 
+use std::collections::HashMap;
+
 use datafusion::common::config::Dialect;
 use northstar_catalog::ErrorKind::{InvalidInput, NotFound, Unsupported};
 
@@ -121,7 +123,8 @@ async fn the_target_of_a_change_has_no_version() {
         let parsed = parse(sql, 50).unwrap();
         assert_eq!(parsed.clauses, 1);
         assert!(statement::check(&parsed.statement).is_err());
-        let error = session.plan(parsed).await.err().unwrap_or_else(|| panic!("{sql}"));
+        let error =
+            session.plan(parsed, HashMap::new()).await.err().unwrap_or_else(|| panic!("{sql}"));
         assert!(error.to_string().contains("is written to"), "{sql}: {error}");
     }
 }
@@ -152,7 +155,7 @@ async fn a_clause_that_comes_by_another_way_is_refused_too() {
 async fn the_source_of_a_refused_insert_keeps_its_version() {
     let (session, fake) = session();
     let sql = "INSERT INTO silver.lab SELECT * FROM lab FOR VERSION AS OF 'tag'";
-    let planned = session.plan(parse(sql, 50).unwrap()).await.unwrap();
+    let planned = session.plan(parse(sql, 50).unwrap(), HashMap::new()).await.unwrap();
     let plan = planned.plan.display_indent().to_string();
     assert!(plan.contains("TableScan: bronze.lab VERSION AS OF 'tag'"), "{plan}");
     let asked = fake.asked.lock().unwrap().clone();
