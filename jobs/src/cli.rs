@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with examples.
 
+mod backfill;
 mod doctor;
 mod maintain;
 pub(crate) mod refs;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use backfill::{Backfill, Chosen, Source};
 pub(crate) use doctor::Doctor;
 pub(crate) use maintain::{Maintain, Target};
 pub(crate) use serve::Serve;
@@ -102,6 +104,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  northstar load csv --from ./extract --into bronze"
     )]
     Load(Load),
+    /// Load years of extracts in units that can be resumed, here or in tasks of Spark
+    #[command(subcommand, after_help = backfill::HELP)]
+    Backfill(Backfill),
     /// Merge change data capture files into a table, once and in order
     #[command(after_help = MERGE_HELP)]
     Merge {

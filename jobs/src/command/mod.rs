@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod backfill;
 mod branch;
 mod cherry_pick;
 mod demo;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
             };
             load::run(global, &request, printer).await
         }
+        Command::Backfill(asked) => backfill::run(global, asked, printer).await,
         Command::Merge { table, changes, contract, explain } => {
             merge::run(global, table, changes, contract.as_deref(), *explain, printer).await
         }

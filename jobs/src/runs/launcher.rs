@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::registered::of;
 use super::work::{Refused, Work};
-use crate::cli::{Cli, Command};
+use crate::cli::{Backfill, Cli, Command};
 
 /// Options that the server sets, and what it says of each.
 const OF_SERVER: [(&str, &str); 3] = [
@@ -48,7 +48,9 @@ fn is_for_runs(command: &Command) -> bool {
     match command {
         Command::Sql { query, .. } => query != "-",
         Command::History { key_from, .. } => key_from != Path::new("-"),
-        Command::Load(_)
+        Command::Backfill(Backfill::Commit { descriptors, .. }) => descriptors != Path::new("-"),
+        Command::Backfill(_)
+        | Command::Load(_)
         | Command::Merge { .. }
         | Command::Script { .. }
         | Command::Snapshots { .. }
