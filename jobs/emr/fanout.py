@@ -121,8 +121,14 @@ class Driver:
         out = self.asked_for(self.asked.words("units"))
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
-    def plan(self, units: list[str]) -> str:
-        return self.asked_for(self.asked.words("plan", *(f"--unit={unit}" for unit in units))).strip()
+    def plan(self, units: list[str]) -> str | None:
+        """A wave of these units; none if their table is not there and no file can make it."""
+        code, out = self.run(self.asked.words("plan", *(f"--unit={unit}" for unit in units)))
+        if code == 1 and not out:
+            return None
+        if code != 0:
+            raise Failed(code, "`backfill plan` failed")
+        return out.strip()
 
     def commit(self, descriptors: list[str]) -> tuple[int, list[dict]]:
         code, out = self.run(self.asked.words("commit", "--descriptors=-"), "\n".join(descriptors))
@@ -232,6 +238,9 @@ class Run:
         """Writes and commits a wave; gives the units that are to be tried again, and whether any were committed."""
         wave = self.driver.plan(units)
         if not wave:
+            # Without an exit code of its own, all files are empty.
+            for unit in units if wave is None else []:
+                self.fail(unit, 1, "its table cannot be made for any file; the notes above say why")
             return [], True
         written = self.spark.write(units, self.driver.asked.words("write", f"--wave={wave}")).result()
         again, descriptors = [], []

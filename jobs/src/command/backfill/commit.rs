@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use northstar_iceberg::{Error, Result};
-use northstar_lakehouse::bronze::backfill::{Descriptor, UnitReport};
+use northstar_lakehouse::bronze::backfill::Descriptor;
 
-use super::{job, opened};
+use super::{job, opened, told};
 use crate::cli::{Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -36,20 +36,7 @@ pub(super) async fn run(
         .collect();
     let header = ["unit", "outcome", "read", "landed", "quarantined", "snapshot"];
     printer.table(&header, &rows)?;
-    let mut attention = false;
-    for unit in &done.units {
-        attention |= tell(unit, printer);
-    }
-    Ok(if attention { Done::NeedsAttention } else { Done::Well })
-}
-
-/// Says which files of a unit need a look; whether there is one.
-pub(super) fn tell(unit: &UnitReport, printer: &Printer) -> bool {
-    for file in unit.files.iter().filter(|file| file.needs_attention()) {
-        let why = file.reason.as_deref().unwrap_or_default();
-        printer.note(format!("{} {}: {why}", file.outcome, file.name));
-    }
-    unit.needs_attention()
+    Ok(told(&done.units.into_iter().flat_map(|unit| unit.files).collect::<Vec<_>>(), printer))
 }
 
 fn read(path: &Path) -> Result<String> {

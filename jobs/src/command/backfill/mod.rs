@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use northstar_iceberg::{Error, Result};
-use northstar_lakehouse::bronze::backfill::{BackfillJob, Filter, Listing, UnitName, list};
+use northstar_lakehouse::bronze::backfill::{
+    BackfillJob, Filter, Listing, SourceReport, UnitName, list,
+};
 use northstar_lakehouse::bronze::{LoadJob, LoadOptions};
 use northstar_lakehouse::sources::csv::CsvOptions;
 
@@ -95,4 +97,15 @@ async fn opened(global: &Global) -> Result<(Warehouse, Arc<Progress>)> {
     let progress = Arc::new(Progress::new());
     let warehouse = Warehouse::create(global, Arc::<Progress>::clone(&progress) as _).await?;
     Ok((warehouse, progress))
+}
+
+/// Says which files need a look, and why.
+fn told(files: &[SourceReport], printer: &Printer) -> Done {
+    let mut done = Done::Well;
+    for file in files.iter().filter(|file| file.needs_attention()) {
+        let why = file.reason.as_deref().unwrap_or_default();
+        printer.note(format!("{} {}: {why}", file.outcome, file.name));
+        done = Done::NeedsAttention;
+    }
+    done
 }

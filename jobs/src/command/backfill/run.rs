@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use indicatif::HumanBytes;
 use northstar_iceberg::Result;
-use northstar_lakehouse::bronze::backfill::{BackfillJob, BackfillReport, Unit, UnitState};
+use northstar_lakehouse::bronze::backfill::{
+    BackfillJob, BackfillReport, SourceReport, Unit, UnitState,
+};
 
 use super::units::states;
-use super::{job, opened};
+use super::{job, opened, told};
 use crate::cli::{Chosen, Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -103,9 +105,6 @@ fn summary(report: &BackfillReport, printer: &Printer) -> Result<Done> {
         report.units().count(),
         report.snapshots(),
     ));
-    let mut attention = false;
-    for unit in report.units() {
-        attention |= super::commit::tell(unit, printer);
-    }
-    Ok(if attention { Done::NeedsAttention } else { Done::Well })
+    let files: Vec<SourceReport> = report.units().flat_map(|unit| unit.files.clone()).collect();
+    Ok(told(&files, printer))
 }

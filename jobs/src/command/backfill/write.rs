@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use northstar_iceberg::{Error, ErrorKind, Result};
-use northstar_lakehouse::bronze::backfill::{UnitName, Wave};
+use northstar_lakehouse::bronze::backfill::{Descriptor, UnitName, Wave};
 
-use super::{job, named, opened};
+use super::{job, named, opened, told};
 use crate::cli::{Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -22,32 +22,24 @@ pub(super) async fn run(
     let listing = named(source, units)?;
     let (warehouse, progress) = opened(global).await?;
     let job = job(&warehouse, source)?;
-    let mut descriptors = String::new();
-    let mut attention = false;
+    let mut written = Vec::with_capacity(listing.units.len());
     for unit in &listing.units {
-        let written = job.write(&wave, unit).await;
-        if written.is_err() {
-            progress.finish();
+        match job.write(&wave, unit).await {
+            Ok(one) => written.push(one),
+            Err(error) => {
+                progress.finish();
+                return Err(error);
+            }
         }
-        let written = written?;
-        for file in written.files.iter().filter(|file| file.needs_attention()) {
-            attention = true;
-            printer.note(format!(
-                "{} {}: {}",
-                file.outcome,
-                file.name,
-                file.reason.as_deref().unwrap_or_default()
-            ));
-        }
-        descriptors.push_str(&written.to_json()?);
-        descriptors.push('\n');
     }
     progress.finish();
+    let lines = written.iter().map(Descriptor::to_json).collect::<Result<Vec<_>>>()?;
+    let descriptors = lines.join("\n") + "\n";
     match to {
         Some(path) => put(path, &descriptors)?,
         None => printer.text(descriptors.trim_end()),
     }
-    Ok(if attention { Done::NeedsAttention } else { Done::Well })
+    Ok(told(&written.into_iter().flat_map(|one| one.files).collect::<Vec<_>>(), printer))
 }
 
 fn read(wave: &str) -> Result<Wave> {

@@ -26,7 +26,7 @@ const MOST_ROUNDS: u32 = 3;
 
 /// What is to be committed of a wave, as the tables stand.
 #[derive(Default)]
-struct Plan<'a> {
+pub(super) struct Plan<'a> {
     taken: Vec<&'a Descriptor>,
     /// Those of `taken` whose rejects are not in quarantine yet.
     rejects: Vec<&'a Descriptor>,
@@ -107,7 +107,7 @@ impl BackfillJob<'_> {
     }
 
     /// What of the wave is not there yet.
-    async fn commit_plan<'a>(
+    pub(super) async fn commit_plan<'a>(
         &self,
         table: &LakeTable,
         descriptors: &'a [Descriptor],
@@ -145,7 +145,7 @@ impl BackfillJob<'_> {
 
     /// Quarantine goes first: once rows are visible their files count as loaded, and nobody would read
     /// the rejects again.
-    async fn commit_rejects(&self, wave: &Wave, plan: &Plan<'_>) -> Result<()> {
+    pub(super) async fn commit_rejects(&self, wave: &Wave, plan: &Plan<'_>) -> Result<()> {
         let quarantine = self.load.quarantine_table().await?;
         let files = files_of(&quarantine, plan.rejects.iter().map(|one| &one.rejects))?;
         if files.is_empty() {

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use super::descriptor::Descriptor;
-use super::report::{BackfillReport, UnitOutcome, WaveReport};
+use super::descriptor::{Descriptor, SourceReport};
+use super::report::{BackfillReport, UnitOutcome, UnitReport, WaveReport};
 use super::unit::{Unit, UnitName};
-use super::wave::Wave;
+use super::wave::{Planned, Wave};
 use crate::bronze::LoadJob;
 use crate::{ErrorKind, Result};
 
@@ -55,8 +55,13 @@ impl BackfillJob<'_> {
         while !queue.is_empty() {
             let names: Vec<UnitName> =
                 queue.iter().take(self.commit_units.max(1)).map(|unit| unit.name.clone()).collect();
-            // Without a table no file has a record.
-            let Some(wave) = self.plan(&names).await? else { return Ok(()) };
+            let wave = match self.plan(&names).await? {
+                Planned::Wave(wave) => wave,
+                Planned::NoTable(files) => {
+                    report.waves.push(without_table(&queue, &files));
+                    return Ok(());
+                }
+            };
             let done = match self.run_wave(&wave, &queue, names.len()).await {
                 Ok(done) => done,
                 Err(error) if error.kind() == ErrorKind::Conflict && conflicts + 1 < MOST_PLANS => {
@@ -102,4 +107,17 @@ impl BackfillJob<'_> {
         }
         self.commit(&written).await
     }
+}
+
+/// What is said of units whose table cannot be made: each with what is wrong with its files.
+fn without_table(units: &VecDeque<&Unit>, files: &[SourceReport]) -> WaveReport {
+    let units = units.iter().map(|unit| {
+        let is_of = |file: &&SourceReport| unit.files.iter().any(|own| own.name == file.name);
+        UnitReport {
+            unit: unit.name.clone(),
+            outcome: UnitOutcome::Nothing,
+            files: files.iter().filter(is_of).cloned().collect(),
+        }
+    });
+    WaveReport { units: units.collect(), snapshot_id: None }
 }

@@ -30,4 +30,4 @@ pub use job::BackfillJob;
 pub use report::{BackfillReport, UnitOutcome, UnitReport, WaveReport};
 pub use state::{KnownBy, States, UnitState};
 pub use unit::{Filter, Listing, Unit, UnitName, list};
-pub use wave::Wave;
+pub use wave::{Planned, Wave};

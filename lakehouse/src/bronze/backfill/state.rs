@@ -85,23 +85,22 @@ impl States<'_> {
             let files: Vec<&FoundFile> = places.iter().flat_map(|at| &units[*at].files).collect();
             let known = self.known(table, &files).await?;
             let renames = self.contract.table(table).renames();
-            for at in places {
-                let mut is_known = false;
-                let mut is_pending = false;
-                for file in &units[at].files {
-                    if known.contains(&file.name) {
-                        is_known = true;
-                    } else if !matches!(has_records(&file.path, &renames, self.csv), Ok(false)) {
-                        is_pending = true;
-                        break;
-                    }
+            // A file that cannot be read is pending: its unit says why when it is loaded.
+            let is_empty =
+                |file: &FoundFile| matches!(has_records(&file.path, &renames, self.csv), Ok(false));
+            tokio::task::block_in_place(|| {
+                for at in places {
+                    let mut rest =
+                        units[at].files.iter().filter(|file| !known.contains(&file.name));
+                    states[at] = match rest.all(is_empty) {
+                        false => UnitState::Pending,
+                        true if units[at].files.iter().any(|file| known.contains(&file.name)) => {
+                            UnitState::Done
+                        }
+                        true => UnitState::Empty,
+                    };
                 }
-                states[at] = match (is_pending, is_known) {
-                    (true, _) => UnitState::Pending,
-                    (false, true) => UnitState::Done,
-                    (false, false) => UnitState::Empty,
-                };
-            }
+            });
         }
         Ok(states)
     }

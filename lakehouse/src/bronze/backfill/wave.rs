@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::BackfillJob;
+use super::descriptor::SourceReport;
 use super::unit::{Filter, Unit, UnitName, list};
 use crate::bronze::lineage::{BatchLineage, SourceFile};
 use crate::bronze::load::{Pending, next_seq};
@@ -80,9 +81,18 @@ impl Wave {
     }
 }
 
+/// What planning came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// A wave.
+    Wave(Wave),
+    /// There is no table, and none can be made: of all files of the table each is empty or refused.
+    NoTable(Vec<SourceReport>),
+}
+
 impl BackfillJob<'_> {
     /// Plans a wave of these units, which are of one table; makes the table and the quarantine table if
-    /// they are not there. `None` if there is no table and no file of it has a record.
+    /// they are not there.
     ///
     /// A table is made for all files of it below the folder, not for those of the wave alone: its
     /// columns do not depend on which units come first.
@@ -90,7 +100,7 @@ impl BackfillJob<'_> {
     /// # Errors
     /// `InvalidInput` for no unit or units of several tables, or a contract that files cannot keep;
     /// those of the catalog and the storage.
-    pub async fn plan(&self, units: &[UnitName]) -> Result<Option<Wave>> {
+    pub async fn plan(&self, units: &[UnitName]) -> Result<Planned> {
         let Some(first) = units.first() else {
             return Err(Error::new(ErrorKind::InvalidInput, "a wave has at least one unit"));
         };
@@ -102,13 +112,16 @@ impl BackfillJob<'_> {
         }
         let load = &self.load;
         load.lake.catalog.create_namespace(&load.namespace).await?;
-        let Some(table) = self.table(first.table()).await? else { return Ok(None) };
+        let table = match self.table(first.table()).await? {
+            Ok(table) => table,
+            Err(files) => return Ok(Planned::NoTable(files)),
+        };
         let quarantine = load.quarantine_table().await?;
         let (seq, uuid) = (next_seq(&table), table.metadata().uuid());
         let mut names: Vec<String> = units.iter().map(ToString::to_string).collect();
         names.sort_unstable();
         let what = format!("backfill {seq}\n{}", names.join("\n"));
-        Ok(Some(Wave {
+        Ok(Planned::Wave(Wave {
             table: first.table().to_string(),
             table_uuid: uuid.to_string(),
             id: Uuid::new_v5(&uuid, what.as_bytes()).to_string(),
@@ -118,20 +131,28 @@ impl BackfillJob<'_> {
         }))
     }
 
-    async fn table(&self, table: &str) -> Result<Option<LakeTable>> {
+    /// The table, made if it is not there; or what is wrong with all of its files.
+    async fn table(
+        &self,
+        table: &str,
+    ) -> Result<std::result::Result<LakeTable, Vec<SourceReport>>> {
         let load = &self.load;
         let name = TableName::new(&load.namespace, table)?;
         match load.lake.open_table(&name, &load.access).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            opened => return opened.map(Some),
+            opened => return opened.map(Ok),
         }
         let filter = Filter { tables: vec![table.to_string()], ..Filter::default() };
         let from = self.from.clone();
         let listing = tokio::task::block_in_place(|| list(&from, &filter))?;
         let mut pending = Pending::new(load, name);
         pending.files = listing.units.iter().flat_map(to_look_at).collect();
-        // Files that cannot be read are refused here without a word: their units say why.
-        pending.table().await
+        // Files that cannot be read are refused here without a word: their units say why, if there are
+        // others to make a table for.
+        Ok(match pending.table().await? {
+            Some(table) => Ok(table),
+            None => Err(pending.done.into_iter().map(|one| SourceReport::new(one, None)).collect()),
+        })
     }
 }
 
