@@ -20,7 +20,10 @@ def main() -> None:
         if not path or not Path(path).exists():
             sys.exit(f"emr tests need {name}: run `make test`")
     lanes = [
-        [("one process, its signals and its end", [spark, HERE / "single.py", binary])],
+        [
+            ("waves that are written, refused and committed", [spark, HERE / "waves.py", binary]),
+            ("one process, its signals and its end", [spark, HERE / "single.py", binary]),
+        ],
         [
             ("200 units, a driver and an executor that are killed", [spark, HERE / "fanout_kills.py", binary]),
             ("a fan-out that is told to end", [spark, HERE / "fanout_stops.py", binary]),
