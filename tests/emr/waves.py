@@ -148,6 +148,11 @@ def tampered(waves: Waves) -> None:
         expect(f"files in {place}", (code, "not of this table" in err), (1, True))
     code, _, err = waves.commit(written.replace('"outcome":"loaded"', '"outcome":"loaded","name2":"Jane"'))
     expect("what is no descriptor is not quoted", (code, "Jane" in err), (1, False))
+    sha256 = json.loads(written)["files"][0]["sha256"]
+    for no_hash in (sha256.upper(), "') OR ('' = '"):
+        expect(f"a hash that is none: {no_hash}", waves.commit(written.replace(sha256, no_hash))[0], 1)
+    code, _, err = waves.commit(written.replace('"landed-rows":10', '"landed-rows":9'))
+    expect("other counts than rows", (code, "other rows than it counts" in err), (1, True))
     expect("no descriptor", waves.commit("")[0], 1)
     other = waves.written(LATER)[1]
     expect("two waves", waves.commit(written + other)[0], 1)

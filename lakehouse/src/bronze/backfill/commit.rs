@@ -37,9 +37,9 @@ pub(super) struct Plan<'a> {
 /// How many of the files that a unit names are in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    NoneNamed,
-    None,
-    Some,
+    NotNamed,
+    Nowhere,
+    InPart,
     All,
 }
 
@@ -51,10 +51,10 @@ impl Found {
             found += usize::from(there.contains(hash));
         }
         match found {
-            0 if count == 0 => Self::NoneNamed,
-            0 => Self::None,
+            0 if count == 0 => Self::NotNamed,
+            0 => Self::Nowhere,
             _ if found == count => Self::All,
-            _ => Self::Some,
+            _ => Self::InPart,
         }
     }
 }
@@ -77,7 +77,8 @@ impl BackfillJob<'_> {
             let table = load.lake.open_table(&name, &load.access).await?;
             wave.check_uuid(&table)?;
             let plan = self.commit_plan(&table, descriptors).await?;
-            let files = files_of(&table, plan.taken.iter().map(|one| &one.rows))?;
+            let files =
+                files_of(&table, plan.taken.iter().map(|one| (&one.rows, one.landed_rows())))?;
             if !files.is_empty() {
                 wave.check(&table)?;
             }
@@ -125,16 +126,16 @@ impl BackfillJob<'_> {
             let rows = Found::of(one.rows_of(), &landed);
             let rejects = Found::of(one.rejects_of(), &rejected);
             let outcome = match (rows, rejects) {
-                (Found::NoneNamed, Found::NoneNamed) => UnitOutcome::Nothing,
-                (Found::Some, _) | (_, Found::Some) => UnitOutcome::InPart,
-                (Found::All, _) | (Found::NoneNamed, Found::All) => UnitOutcome::AlreadyThere,
-                (Found::None | Found::NoneNamed, _) => UnitOutcome::Committed,
+                (Found::NotNamed, Found::NotNamed) => UnitOutcome::Nothing,
+                (Found::InPart, _) | (_, Found::InPart) => UnitOutcome::InPart,
+                (Found::All, _) | (Found::NotNamed, Found::All) => UnitOutcome::AlreadyThere,
+                (Found::Nowhere | Found::NotNamed, _) => UnitOutcome::Committed,
             };
             plan.outcomes.push(outcome);
             if outcome == UnitOutcome::Committed {
                 plan.taken.push(one);
                 landed.extend(one.rows_of().map(str::to_string));
-                if rejects == Found::None {
+                if rejects == Found::Nowhere {
                     plan.rejects.push(one);
                     rejected.extend(one.rejects_of().map(str::to_string));
                 }
@@ -147,7 +148,10 @@ impl BackfillJob<'_> {
     /// the rejects again.
     pub(super) async fn commit_rejects(&self, wave: &Wave, plan: &Plan<'_>) -> Result<()> {
         let quarantine = self.load.quarantine_table().await?;
-        let files = files_of(&quarantine, plan.rejects.iter().map(|one| &one.rejects))?;
+        let files = files_of(
+            &quarantine,
+            plan.rejects.iter().map(|one| (&one.rejects, one.rejected_rows())),
+        )?;
         if files.is_empty() {
             return Ok(());
         }
@@ -191,14 +195,21 @@ fn wave_of(descriptors: &[Descriptor]) -> Result<&Wave> {
     Ok(&first.wave)
 }
 
-/// The files that descriptors tell of, each named once.
+/// The files that descriptors tell of, each named once, with as many rows as were counted (W1).
 fn files_of<'a>(
     table: &LakeTable,
-    described: impl Iterator<Item = &'a Described>,
+    described: impl Iterator<Item = (&'a Described, u64)>,
 ) -> Result<Vec<DataFile>> {
     let mut files = Vec::new();
-    for one in described.filter(|one| !one.is_empty()) {
-        files.extend(one.files(table)?);
+    for (one, counted) in described {
+        let described = if one.is_empty() { Vec::new() } else { one.files(table)? };
+        if described.iter().map(DataFile::record_count).sum::<u64>() != counted {
+            let text = "a descriptor tells of files with other rows than it counts; write it again";
+            return Err(
+                Error::new(ErrorKind::InvalidData, text).with_context("table", table.name())
+            );
+        }
+        files.extend(described);
     }
     let mut seen = HashSet::new();
     if let Some(twice) = files.iter().find(|file| !seen.insert(file.file_path())) {

@@ -81,15 +81,23 @@ impl Descriptor {
     /// # Errors
     /// `InvalidInput` for a text that is no descriptor.
     pub fn from_json(text: &str) -> Result<Self> {
+        let refused = || {
+            let text =
+                "this is no descriptor; give lines as `northstar backfill write` prints them";
+            Error::new(ErrorKind::InvalidInput, text)
+        };
         // The error of the reader would quote the text, which has bounds of columns.
-        serde_json::from_str(text).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "this is no descriptor; give lines as `northstar backfill write` prints them",
-            )
-            .with_context("line", error.line())
-            .with_context("column", error.column())
-        })
+        let read: Self = serde_json::from_str(text)
+            .map_err(|error| refused().with_context("column", error.column()))?;
+        // Hashes become part of questions to the tables.
+        let is_hash = |text: &str| {
+            text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut hashes = read.files.iter().filter_map(|file| file.sha256.as_deref());
+        if hashes.all(is_hash) && read.rejects_of().all(is_hash) {
+            return Ok(read);
+        }
+        Err(refused())
     }
 
     /// As a line of JSON.
@@ -106,6 +114,19 @@ impl Descriptor {
     pub(super) fn rows_of(&self) -> impl Iterator<Item = &str> {
         let landed = self.files.iter().filter(|file| file.landed_rows > 0);
         landed.filter_map(|file| file.sha256.as_deref())
+    }
+
+    /// The rows that its data files hold.
+    pub(super) fn landed_rows(&self) -> u64 {
+        self.files.iter().map(|file| file.landed_rows).sum()
+    }
+
+    /// The rejects that its data files hold.
+    pub(super) fn rejected_rows(&self) -> u64 {
+        let is_here = |file: &&SourceReport| {
+            file.sha256.as_ref().is_some_and(|hash| self.rejected_sha256.contains(hash))
+        };
+        self.files.iter().filter(is_here).map(|file| file.quarantined_rows).sum()
     }
 
     /// The hashes of the files that rejects of this unit come from.

@@ -50,6 +50,19 @@ async fn files_that_are_not_the_tables_are_refused() {
         let error = bed.job().commit(&[other]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{to}: {error}");
     }
+    for (from, to) in [
+        ("\"landed-rows\":10", "\"landed-rows\":9"),
+        ("\\\"record_count\\\":10", "\\\"record_count\\\":11"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        let other = Descriptor::from_json(&text.replace(from, to)).unwrap();
+        let error = bed.job().commit(&[other]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{to}: {error}");
+    }
+    let hash = written[0].files[0].sha256.clone().unwrap();
+    for hash_like in ["') OR ('' = '", &hash.to_uppercase(), ""] {
+        assert!(Descriptor::from_json(&text.replace(&hash, hash_like)).is_err(), "{hash_like}");
+    }
     let mut twice = written.clone();
     twice.push(written[0].clone());
     twice[1].files[0].sha256 = Some("0".repeat(64));
