@@ -1,6 +1,7 @@
 //! The command line: what can be asked, with examples.
 
 mod audit;
+mod backfill;
 mod doctor;
 mod maintain;
 pub(crate) mod plan;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use audit::{Audit, Runs};
+pub(crate) use backfill::{Backfill, Chosen, Source};
 pub(crate) use doctor::Doctor;
 pub(crate) use maintain::{Maintain, Target};
 pub(crate) use rerun::{Reconcile, Rerun, Sources};
@@ -112,6 +114,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  northstar load csv --from ./extract --into bronze"
     )]
     Load(Load),
+    /// Load years of extracts in units that can be resumed, here or in tasks of Spark
+    #[command(subcommand, after_help = backfill::HELP)]
+    Backfill(Backfill),
     /// Merge change data capture files into a table, once and in order
     #[command(after_help = MERGE_HELP)]
     Merge {

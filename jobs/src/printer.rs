@@ -124,6 +124,11 @@ impl Printer {
         self.bytes(bytes);
     }
 
+    /// A text for programs, on standard output whatever the format, and a line end.
+    pub(crate) fn text(&self, text: &str) {
+        self.line(text);
+    }
+
     /// A line for people, as [`Printer::say`], broken where it is wider than a table may be; what
     /// follows is set in by two more.
     pub(crate) fn wrapped(&self, indent: usize, text: &str) {

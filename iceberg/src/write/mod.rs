@@ -12,13 +12,15 @@
 //! Row groups of a file that is written anew without some of its rows may be copied, by `row_groups`.
 //! Deleted rows of a data file are written as one file of positions, by `position_deletes`.
 //!
-//! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet.
+//! Nothing here commits: a [`TableWriter`] yields descriptions of files that nobody refers to yet. A
+//! [`Described`] carries them to the process that commits.
 
 mod beginning;
 pub mod bounds;
 mod chunk;
 mod data_file;
 mod delta;
+mod described;
 mod encoding;
 mod expansion;
 pub mod partition;
@@ -29,7 +31,9 @@ mod spill;
 pub mod transform;
 mod writer;
 
+pub use described::Described;
 pub use expansion::Expansion;
+pub use iceberg::spec::DataFile;
 pub use position_deletes::{DeletesOf, write_position_deletes};
 pub(crate) use row_groups::GroupCopier;
 pub(crate) use writer::sort_columns;

@@ -52,7 +52,7 @@ pub(crate) async fn load(warehouse: &Warehouse, request: &Request<'_>) -> Result
     let job = LoadJob {
         lake: &warehouse.lake,
         namespace: request.into.to_string(),
-        contract: contract(request)?,
+        contract: contract_of(request.contract, request.from)?,
         run: warehouse.run("load csv"),
         access: warehouse.access.clone(),
         options: LoadOptions {
@@ -65,10 +65,10 @@ pub(crate) async fn load(warehouse: &Warehouse, request: &Request<'_>) -> Result
 }
 
 /// The contract that was named, or the one that lies in the folder or beside it.
-fn contract(request: &Request<'_>) -> Result<Contract> {
-    let named = request.contract.map(Path::to_path_buf);
-    let inside = request.from.join("tables.toml");
-    let beside = request.from.join("../tables.toml");
+pub(super) fn contract_of(named: Option<&Path>, from: &Path) -> Result<Contract> {
+    let named = named.map(Path::to_path_buf);
+    let inside = from.join("tables.toml");
+    let beside = from.join("../tables.toml");
     let found = [inside, beside].into_iter().find(|path| matches!(path.try_exists(), Ok(true)));
     match named.or(found) {
         Some(path) => {

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod audit;
+mod backfill;
 mod branch;
 mod calibrate;
 mod cancel;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: &Cli, printer: &Printer) -> Result<Done> {
             };
             load::run(global, &request, printer).await
         }
+        Command::Backfill(asked) => backfill::run(global, asked, printer).await,
         Command::Merge { table, changes, contract, explain } => {
             merge::run(global, table, changes, contract.as_deref(), *explain, printer).await
         }

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::registered::of;
 use super::work::{Refused, Work};
-use crate::cli::{Cli, Command};
+use crate::cli::{Backfill, Cli, Command};
 
 /// Options that the server sets, and what it says of each.
 const OF_SERVER: [(&str, &str); 3] = [
@@ -22,6 +22,7 @@ impl Work {
     /// # Errors
     /// For arguments that this program does not take, or that a run may not have.
     pub(crate) fn of_launcher(arguments: &[String], server: &[OsString]) -> Result<Self, Refused> {
+        let arguments = without_mode(arguments)?;
         let options = arguments.iter().take_while(|word| *word != "--");
         for word in options {
             let name = word.split('=').next().unwrap_or_default();
@@ -55,7 +56,9 @@ fn is_for_runs(command: &Command) -> bool {
     match command {
         Command::Sql { query, .. } => query != "-",
         Command::History { key_from, .. } => key_from != Path::new("-"),
-        Command::Load(_)
+        Command::Backfill(Backfill::Commit { descriptors, .. }) => descriptors != Path::new("-"),
+        Command::Backfill(_)
+        | Command::Load(_)
         | Command::Merge { .. }
         | Command::Rerun(_)
         | Command::Reconcile(_)
@@ -70,6 +73,22 @@ fn is_for_runs(command: &Command) -> bool {
         | Command::Diff { .. }
         | Command::Tables => true,
         _ => false,
+    }
+}
+
+/// The words without the launcher's own option, which stands first: in both modes a run is one process here.
+fn without_mode(arguments: &[String]) -> Result<&[String], Refused> {
+    let (mode, rest) = match arguments {
+        [option, mode, rest @ ..] if option == "--mode" => (mode.as_str(), rest),
+        [first, rest @ ..] => match first.strip_prefix("--mode=") {
+            Some(mode) => (mode, rest),
+            None => return Ok(arguments),
+        },
+        [] => return Ok(arguments),
+    };
+    match mode {
+        "single" | "fanout" => Ok(rest),
+        _ => Err(Refused("`--mode` is either single or fanout".to_string())),
     }
 }
 
@@ -123,6 +142,23 @@ mod tests {
         let named = launched(&["--warehouse=/lake", "tables"]).unwrap();
         assert_eq!(named, launched(&["tables", "--warehouse", "/lake"]).unwrap());
         assert_eq!(named, Work::Command { words: vec!["tables".into()] });
+    }
+
+    #[test]
+    fn a_backfill_is_one_process_in_both_modes_of_the_launcher() {
+        let words = ["backfill", "run", "--from", "/in", "--into", "bronze"];
+        let plain = launched(&words).unwrap();
+        assert_eq!(plain, Work::Command { words: words.map(String::from).to_vec() });
+        for mode in [vec!["--mode", "fanout"], vec!["--mode=single"]] {
+            assert_eq!(launched(&[&mode[..], &words[..]].concat()).unwrap(), plain);
+        }
+        for refused in [vec!["--mode"], vec!["--mode", "both", "tables"], vec!["--mode=", "tables"]]
+        {
+            assert!(launched(&refused).is_err(), "{refused:?}");
+        }
+        let commit = ["backfill", "commit", "--from", "a", "--into", "b", "--descriptors"];
+        assert!(launched(&[&commit[..], &["-"]].concat()).is_err());
+        assert!(launched(&[&commit[..], &["waves.jsonl"]].concat()).is_ok());
     }
 
     #[test]

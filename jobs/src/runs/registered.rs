@@ -33,7 +33,7 @@ pub(super) struct Registered {
 const TABLE: (&str, Kind, bool) = ("table", Kind::Table, true);
 const DRY_RUN: (&str, Kind, bool) = ("dry-run", Kind::Flag, false);
 
-const JOBS: [Registered; 10] = [
+const JOBS: [Registered; 11] = [
     Registered {
         name: "load",
         words: &["load", "csv"],
@@ -43,6 +43,23 @@ const JOBS: [Registered; 10] = [
             ("contract", Kind::One, false),
             ("source-system", Kind::One, false),
             ("threads", Kind::One, false),
+        ],
+    },
+    Registered {
+        name: "backfill",
+        words: &["backfill", "run"],
+        arguments: &[
+            ("from", Kind::One, true),
+            ("into", Kind::One, true),
+            ("table", Kind::Many, false),
+            ("group", Kind::Many, false),
+            ("contract", Kind::One, false),
+            ("source-system", Kind::One, false),
+            ("threads", Kind::One, false),
+            ("commit-units", Kind::One, false),
+            ("commit-minutes", Kind::One, false),
+            ("by-name", Kind::Flag, false),
+            DRY_RUN,
         ],
     },
     Registered {
@@ -275,7 +292,7 @@ mod tests {
                     ("from" | "to", _) => (*name, "2024-05-01"),
                     ("older-than", _) => (*name, "35d"),
                     ("partition", _) => (*name, "site=north,site=south"),
-                    ("threads" | "keep", _) => (*name, "2"),
+                    ("threads" | "keep" | "commit-units" | "commit-minutes", _) => (*name, "2"),
                     (_, Kind::Flag) => (*name, "true"),
                     (_, Kind::Table) => (*name, "a.b"),
                     (_, Kind::Tables) => (*name, "a.b, a.c"),

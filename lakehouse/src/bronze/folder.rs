@@ -64,24 +64,24 @@ pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<FoundFile>>> {
     Ok(tables)
 }
 
-fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
     let failed = |error| Error::io(error, "list the folder", folder.display());
     std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)
 }
 
-fn is_csv(name: &str) -> bool {
+pub(super) fn is_csv(name: &str) -> bool {
     !name.starts_with('.') && name.to_ascii_lowercase().ends_with(".csv")
 }
 
 /// A file that cannot be looked at counts as empty here; reading it says why, and holds up no other.
-fn found(entry: &DirEntry, name: String) -> FoundFile {
+pub(super) fn found(entry: &DirEntry, name: String) -> FoundFile {
     let path = entry.path();
     let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     FoundFile { name, bytes, path }
 }
 
 /// A table's name from that of a file: lower case, everything but letters and digits as `_`.
-fn table_name(stem: &str, path: &Path) -> Result<String> {
+pub(super) fn table_name(stem: &str, path: &Path) -> Result<String> {
     let name: String = stem
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })

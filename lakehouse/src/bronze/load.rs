@@ -52,13 +52,14 @@ pub struct LoadJob<'a> {
 }
 
 /// A table under way.
-struct Pending<'a> {
-    name: TableName,
+pub(super) struct Pending<'a> {
+    pub(super) name: TableName,
     contract: TableContract,
     created: bool,
     /// What became of files so far.
-    done: Vec<FileReport>,
-    files: Vec<HashedFile>,
+    pub(super) done: Vec<FileReport>,
+    /// Those that are still to be read.
+    pub(super) files: Vec<HashedFile>,
     snapshot_id: Option<i64>,
     spilled_bytes: u64,
     job: &'a LoadJob<'a>,
@@ -94,17 +95,24 @@ impl LoadJob<'_> {
         Ok(report)
     }
 
+    /// The quarantine table of the namespace, made if it is not there.
+    pub(super) async fn quarantine_table(&self) -> Result<LakeTable> {
+        let name = TableName::new(&self.namespace, quarantine::TABLE)?;
+        let (lake, access) = (self.lake, &self.access);
+        loop {
+            match lake.open_table(&name, access).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+            match lake.create_table(&name, &quarantine::definition(), access).await {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                created => return created,
+            }
+        }
+    }
+
     async fn load_table(&self, name: TableName, files: Vec<FoundFile>) -> Result<TableReport> {
-        let mut pending = Pending {
-            contract: self.contract.table(name.table()),
-            name,
-            created: false,
-            done: Vec::new(),
-            files: Vec::new(),
-            snapshot_id: None,
-            spilled_bytes: 0,
-            job: self,
-        };
+        let mut pending = Pending::new(self, name);
         pending.hash(files).await?;
         let mut conflicts = 0;
         loop {
@@ -123,9 +131,23 @@ impl LoadJob<'_> {
     }
 }
 
-impl Pending<'_> {
+impl<'a> Pending<'a> {
+    /// A table of which nothing is known yet.
+    pub(super) fn new(job: &'a LoadJob<'a>, name: TableName) -> Self {
+        Pending {
+            contract: job.contract.table(name.table()),
+            name,
+            created: false,
+            done: Vec::new(),
+            files: Vec::new(),
+            snapshot_id: None,
+            spilled_bytes: 0,
+            job,
+        }
+    }
+
     /// Reads each file once for its hash; of files with the same content, the first is loaded.
-    async fn hash(&mut self, files: Vec<FoundFile>) -> Result<()> {
+    pub(super) async fn hash(&mut self, files: Vec<FoundFile>) -> Result<()> {
         let hashed = tokio::task::spawn_blocking(move || {
             files.into_iter().map(|file| (hash(&file), file)).collect::<Vec<_>>()
         })
@@ -147,17 +169,7 @@ impl Pending<'_> {
 
     async fn plan(&mut self) -> Result<Planned> {
         let Some(table) = self.table().await? else { return Ok(Planned::Done) };
-        let hashes: Vec<String> =
-            self.files.iter().map(|file| file.source.sha256.clone()).collect();
-        let (lake, access) = (self.job.lake, &self.job.access);
-        let present = loaded(lake, &self.name, None, &hashes, access).await?;
-        for file in std::mem::take(&mut self.files) {
-            if present.contains(&file.source.sha256) {
-                self.set_aside(&file.found.name, FileOutcome::AlreadyLoaded);
-            } else {
-                self.files.push(file);
-            }
-        }
+        self.skip_loaded().await?;
         if self.files.is_empty() {
             return Ok(Planned::Done);
         }
@@ -165,8 +177,34 @@ impl Pending<'_> {
         self.load(&table, &columns).await
     }
 
+    /// Sets aside the files that the table has rows of.
+    pub(super) async fn skip_loaded(&mut self) -> Result<()> {
+        let (lake, access) = (self.job.lake, &self.job.access);
+        let present = loaded(lake, &self.name, None, &self.hashes(), access).await?;
+        for file in std::mem::take(&mut self.files) {
+            if present.contains(&file.source.sha256) {
+                self.set_aside(&file.found.name, FileOutcome::AlreadyLoaded);
+            } else {
+                self.files.push(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// The hashes of the files that are still to be read.
+    pub(super) fn hashes(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.source.sha256.clone()).collect()
+    }
+
+    /// Of them, those that have rejects in quarantine.
+    pub(super) async fn quarantined(&self, quarantine: &LakeTable) -> Result<HashSet<String>> {
+        let (lake, access) = (self.job.lake, &self.job.access);
+        let source_table = Some(self.name.table());
+        loaded(lake, quarantine.name(), source_table, &self.hashes(), access).await
+    }
+
     /// The table, made if it is not there; nothing if no file has a record to make it for.
-    async fn table(&mut self) -> Result<Option<LakeTable>> {
+    pub(super) async fn table(&mut self) -> Result<Option<LakeTable>> {
         let (lake, access) = (self.job.lake, &self.job.access);
         loop {
             match lake.open_table(&self.name, access).await {
@@ -236,19 +274,15 @@ impl Pending<'_> {
     }
 
     async fn load(&mut self, table: &LakeTable, columns: &[Column]) -> Result<Planned> {
-        let (lake, access) = (self.job.lake, &self.job.access);
-        let quarantine = self.quarantine_table().await?;
-        let hashes: Vec<String> =
-            self.files.iter().map(|file| file.source.sha256.clone()).collect();
-        let source_table = Some(self.name.table());
-        let quarantined = loaded(lake, quarantine.name(), source_table, &hashes, access).await?;
+        let quarantine = self.job.quarantine_table().await?;
+        let quarantined = self.quarantined(&quarantine).await?;
         let seq = next_seq(table);
-        let batch_id = batch_id(table, &hashes);
+        let batch_id = batch_id(table, &self.hashes());
         let batch = BatchLineage {
             source_system: self.job.options.source_system.clone(),
             source_table: self.name.table().to_string(),
             batch_id: batch_id.clone(),
-            arrived_at_us: lake.clock.now_ms() * 1_000,
+            arrived_at_us: self.job.lake.clock.now_ms() * 1_000,
             seq,
         };
         let files = self.files.iter().map(|file| file.source.clone()).collect();
@@ -289,7 +323,7 @@ impl Pending<'_> {
         Ok(Planned::Done)
     }
 
-    fn read(
+    pub(super) fn read(
         &self,
         table: &LakeTable,
         (quarantine, quarantine_seq): (&LakeTable, i64),
@@ -346,22 +380,7 @@ impl Pending<'_> {
         Ok(settled.and_then(|(snapshot_id, is_new)| is_new.then_some(snapshot_id)))
     }
 
-    async fn quarantine_table(&self) -> Result<LakeTable> {
-        let name = TableName::new(&self.job.namespace, quarantine::TABLE)?;
-        let (lake, access) = (self.job.lake, &self.job.access);
-        loop {
-            match lake.open_table(&name, access).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                opened => return opened,
-            }
-            match lake.create_table(&name, &quarantine::definition(), access).await {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                created => return created,
-            }
-        }
-    }
-
-    fn set_aside(&mut self, name: &str, outcome: FileOutcome) {
+    pub(super) fn set_aside(&mut self, name: &str, outcome: FileOutcome) {
         let name = name.to_string();
         self.done.push(FileReport {
             name,
@@ -372,7 +391,7 @@ impl Pending<'_> {
         });
     }
 
-    fn refuse(&mut self, name: &str, error: Error) {
+    pub(super) fn refuse(&mut self, name: &str, error: Error) {
         self.files.retain(|file| file.found.name != name);
         self.set_aside(name, FileOutcome::Refused(error));
     }
@@ -389,7 +408,7 @@ impl Pending<'_> {
     }
 }
 
-fn file_report(name: String, counts: FileCounts) -> FileReport {
+pub(super) fn file_report(name: String, counts: FileCounts) -> FileReport {
     let outcome = match counts {
         FileCounts { damaged_line: Some(line), .. } => FileOutcome::Damaged { line },
         FileCounts { rows: 0, rejects: 0, .. } => FileOutcome::Empty,
@@ -414,7 +433,7 @@ fn again(error: Error) -> Result<Planned> {
 }
 
 /// Whether an error says that this file is bad, rather than that the machine is.
-fn file_is_at_fault(error: &Error) -> bool {
+pub(super) fn file_is_at_fault(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::InvalidData
@@ -424,7 +443,7 @@ fn file_is_at_fault(error: &Error) -> bool {
     )
 }
 
-fn next_seq(table: &LakeTable) -> i64 {
+pub(super) fn next_seq(table: &LakeTable) -> i64 {
     table.inherited_summary(SEQ_SUMMARY).and_then(|seq| seq.parse::<i64>().ok()).unwrap_or(0) + 1
 }
 

@@ -6,11 +6,13 @@
 //! define ─▶ the table, made if it is not there: columns inferred or as the contract says
 //! read   ─▶ rows with lineage, and rejects, through bounded channels
 //! load   ─▶ quarantine first, then the rows: one commit each, a no-op when repeated
+//! backfill ─▶ the same in units, by one process or many, committed in waves
 //! ```
 //!
 //! Invariants: W1 (rows read = landed + quarantined), W2 (the same files again make no snapshot), W3
 //! (`_seq` moves only with its rows), W4 (a crash leaves the old or the new snapshot).
 
+pub mod backfill;
 pub(crate) mod define;
 pub mod folder;
 pub mod lineage;
