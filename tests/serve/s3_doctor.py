@@ -189,6 +189,26 @@ def records_on_bad_days(program: Program, proxied: Program, proxy: Proxy, client
     proxy.with_rule(lambda _: PASS)
 
 
+def records_of_runs(program: Program, proxied: Program, proxy: Proxy, client) -> None:  # noqa: ANN001
+    """What a job did and cost is a locked object too; a job whose record is not taken is done all the same."""
+    local = program.folder / "scratch" / "runs.jsonl"
+    lines = lambda: sorted(local.read_text().splitlines())  # noqa: E731
+    expect("records", sorted(locked(client, "runs").values()), lines())
+    load = json.loads(lines()[0])
+    expect("job", (load["job"], load["outcome"], load["actor"]), ("load csv", "done", "tester"))
+    expect("rows", (load["counts"]["read_rows"], load["counts"]["inserted_rows"]), (2, 2))
+    expect("files", load["inputs"]["names"], ["lab.csv"])
+    assert load["cost"]["s3"]["put"] > 0 and load["cost"]["s3"]["nanodollars"] > 0, load["cost"]
+    is_run = lambda request: request.method == "PUT" and f"/{RECORDS}/northstar/runs/" in request.path  # noqa: E731
+    before = len(locked(client, "runs"))
+    proxy.with_rule(lambda request: BUSY if is_run(request) else PASS)
+    done = proxied.run("maintain", "retention", "bronze.lab").ok()
+    assert "not recorded whole" in done.err, done.err
+    proxy.with_rule(lambda _: PASS)
+    expect("records after one that was not taken", len(locked(client, "runs")), before)
+    expect("the same on this machine", len(lines()), before + 1)
+
+
 class Audited(server.Server):
     """`northstar serve` in a folder, which records in a bucket."""
 
@@ -251,6 +271,8 @@ def main() -> None:
         records_of_accesses(program, client)
         records_on_bad_days(program, proxied, proxy, client)
         print("doctor test ok: records of accesses", flush=True)
+        records_of_runs(program, proxied, proxy, client)
+        print("doctor test ok: records of runs", flush=True)
         records_of_requests(str(binary), folder / "serve", s3, client)
         print("doctor test ok: records of requests", flush=True)
 

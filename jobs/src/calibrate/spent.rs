@@ -8,7 +8,7 @@ use northstar_iceberg::{Error, ErrorKind, Result};
 const TICKS: f64 = 100.0;
 const STAT: &str = "/proc/self/stat";
 /// Less than this tells little.
-const LEAST_CPU_SECONDS: f64 = 0.05;
+const LEAST_CPU_SECONDS: f64 = 0.03;
 
 /// A moment.
 #[derive(Debug)]

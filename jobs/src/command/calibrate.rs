@@ -32,7 +32,7 @@ const DAYS: u32 = 3;
 
 pub(crate) async fn run(global: &Global, asked: &Calibrate, printer: &Printer) -> Result<Done> {
     let to = asked.to.clone().unwrap_or_else(|| file(global));
-    let measured = measured(global, asked, printer).await?;
+    let measured = Box::pin(measured(global, asked, printer)).await?;
     let mut text = serde_json::to_string_pretty(&measured).map_err(|error| {
         Error::new(ErrorKind::Internal, "a number cannot be written").with_source(error)
     })?;

@@ -92,7 +92,7 @@ impl Found {
 }
 
 fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> {
-    printer.say(format!(
+    let asked = format!(
         "rerun of {}: facility {}, from {} to before {}; {} change file{} of {}, {} rows read",
         asked.table,
         asked.facility,
@@ -102,7 +102,11 @@ fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> 
         if plan.files == 1 { "" } else { "s" },
         size(plan.file_bytes),
         plan.read_rows
-    ));
+    );
+    match printer.is_for_people() {
+        true => printer.wrapped(0, &asked),
+        false => printer.say(asked),
+    }
     let counts = [
         ("keys", plan.keys),
         ("insert", plan.inserted),

@@ -20,7 +20,9 @@ pub(crate) const LEAST_BILLED_SECONDS: f64 = 60.0;
 /// Whether there is a worker of this size.
 pub(crate) fn is_there(cpus: u32, memory_gb: u32) -> bool {
     SIZES.iter().any(|(size, from, to, step)| {
-        *size == cpus && (*from..=*to).contains(&memory_gb) && (memory_gb - from) % step == 0
+        *size == cpus
+            && (*from..=*to).contains(&memory_gb)
+            && (memory_gb - from).is_multiple_of(*step)
     })
 }
 

@@ -39,7 +39,7 @@ async fn rows_of_changes_that_are_not_named_are_held_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_to_be_complete_is() {
-    let mut bench = Bench::new("timestamp", "").await;
+    let bench = Bench::new("timestamp", "").await;
     bench.load("batch", &records(&["1,7,2024-05-02 08:00:00,1,seed"])).await;
     bench.seed(1).await;
     let late = bench.file("late.csv", &records(&["4,000b,1,01,1,7,2024-05-02 08:00:00,2,late"]));
@@ -90,6 +90,41 @@ async fn days_of_moments_are_those_of_the_facilitys_zone() {
     let unknown = scope("9", "2024-05-02", "2024-05-03");
     let error = bench.plan(&unknown).await.unwrap_err();
     assert!(error.to_string().contains("name it with --zone"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_stands_twice_is_there_once_and_rows_without_one_go() {
+    let mut bench = Bench::new("timestamp", "").await;
+    bench.bronze = None;
+    let file = bench.file(
+        "a.csv",
+        &records(&[
+            "2,000a,1,01,1,7,2024-05-02 08:00:00,1,one",
+            "2,000a,2,01,2,7,2024-05-02 09:00:00,1,two",
+            "2,000a,3,01,3,8,2024-05-02 09:00:00,1,beside",
+        ]),
+    );
+    bench.merge(file).await;
+    let rows = bench.rows().await;
+    bench.sql("INSERT INTO ns.t SELECT * FROM ns.t WHERE id = 1").await;
+    // The second of them stands elsewhere, and of the others one has no key.
+    bench.sql("INSERT INTO ns.t SELECT * FROM ns.t WHERE id = 2").await;
+    let keyless = "INSERT INTO ns.t SELECT CAST(NULL AS BIGINT) AS id, facility_id, at, version, note, \
+                   _source_position, _batch_id, _is_deleted FROM ns.t WHERE id = 3";
+    bench.sql(keyless).await;
+    bench.sql("UPDATE ns.t SET facility_id = 7 WHERE id IS NULL").await;
+    let asked = scope("7", "2024-05-01", "2024-05-03");
+    let made = bench.rerun(&asked).await;
+    assert_eq!((made.plan.keys, made.plan.doubled, made.plan.held_back), (2, 2, 0), "{made:?}");
+    assert_eq!(bench.rows().await, rows);
+    let again = bench.rerun(&asked).await;
+    assert!(again.changed.is_none(), "{again:?}");
+    // Where rows would be held back as well, it cannot be told which of two is right.
+    bench.sql("INSERT INTO ns.t SELECT * FROM ns.t WHERE id = 1").await;
+    let late = bench.file("late.csv", &records(&["4,000b,1,01,2,7,2024-05-02 09:00:00,2,late"]));
+    bench.merge_only(&bench.lab.lake, &[late]).await;
+    let error = bench.plan(&asked).await.unwrap_err();
+    assert!(error.to_string().contains("name all change files"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,8 +32,8 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn draw(draws: &mut Draws, note: String) -> Self {
-        let facility = (draws.below(12) > 0).then(|| 1 + draws.below(3));
-        let day = (draws.below(12) > 0).then(|| 1 + draws.below(20));
+        let facility = (draws.below(12) > 0).then(|| 1 + draws.below(2));
+        let day = (draws.below(12) > 0).then(|| 1 + draws.below(10));
         let version = (draws.below(5) > 0).then(|| draws.below(4));
         Self { facility, day, version, note, position: None, deleted: false }
     }

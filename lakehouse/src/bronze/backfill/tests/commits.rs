@@ -1,5 +1,9 @@
 //! Waves that are written in one place and committed in another.
 
+use std::sync::Arc;
+
+use northstar_catalog::faulty::{Fault, FaultyCatalog};
+
 use super::{Bed, visits};
 use crate::ErrorKind;
 use crate::bronze::backfill::UnitOutcome;
@@ -68,6 +72,25 @@ async fn w3_a_wave_is_refused_once_the_table_has_moved_and_its_units_stay_pendin
     assert_eq!(bed.seqs("visit").await, [1, 2]);
     let by_seq = "SELECT _seq, count(*) FROM bronze.visit GROUP BY 1 ORDER BY 1";
     assert_eq!(bed.numbers(by_seq).await, [[1, 10], [2, 15]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_a_wave_that_is_overtaken_at_its_commit_is_refused_and_doubles_nothing() {
+    let bed = Arc::new(bed().await);
+    let (_, late) = bed.written(&[EAST]).await;
+    let (_, first) = bed.written(&[EAST, WEST]).await;
+    let faulty = Arc::new(FaultyCatalog::new(Arc::clone(&bed.lake.catalog)));
+    let other = Arc::clone(&bed);
+    faulty.on_swap([Fault::overtaken(move |_| async move {
+        other.job().commit(&first).await.unwrap();
+    })]);
+    let lake = bed.with_catalog(Arc::clone(&faulty) as _);
+    let error = bed.job_on(&lake).commit(&late).await.unwrap_err();
+    assert_eq!((error.kind(), faulty.unplayed()), (ErrorKind::Conflict, 0), "{error}");
+    assert_eq!(bed.counts().await, [20, 20, 1]);
+    let again = bed.job_on(&lake).commit(&late).await.unwrap();
+    assert_eq!(outcomes(&again), [UnitOutcome::AlreadyThere]);
+    assert_eq!((bed.counts().await, bed.seqs("visit").await), ([20, 20, 1], vec![1]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
