@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::tally::name;
-use crate::cli::{Command, Load, Maintain, Sources};
+use crate::cli::{Backfill, Command, Load, Maintain, Source, Sources};
 
 /// A command that is recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,11 +59,40 @@ impl Job {
                 }),
             ),
             Command::Maintain(job) => maintain(job),
+            Command::Backfill(job) => return backfill(job),
             _ => return None,
         };
+        Self::named(name, arguments)
+    }
+
+    fn named(name: &'static str, arguments: Value) -> Option<Self> {
         let Value::Object(mut arguments) = arguments else { return None };
         arguments.retain(|_, value| !value.is_null());
         Some(Self { name, arguments })
+    }
+}
+
+/// Runs and commits of backfills. What one task of many writes is recorded when it is committed.
+fn backfill(job: &Backfill) -> Option<Job> {
+    let with_source = |source: &Source, mut arguments: Value| {
+        if let Value::Object(map) = &mut arguments {
+            map.insert("from".into(), json!(name(&source.from)));
+            map.insert("into".into(), json!(source.into));
+            map.insert("contract".into(), file(source.contract.as_deref()));
+            map.insert("source_system".into(), json!(source.source_system));
+        }
+        arguments
+    };
+    match job {
+        Backfill::Run { source, chosen, dry_run, .. } => {
+            let arguments =
+                json!({"tables": chosen.table, "groups": chosen.group, "dry_run": dry_run});
+            Job::named("backfill run", with_source(source, arguments))
+        }
+        Backfill::Commit { source, .. } => {
+            Job::named("backfill commit", with_source(source, json!({})))
+        }
+        Backfill::Units { .. } | Backfill::Plan { .. } | Backfill::Write { .. } => None,
     }
 }
 
@@ -161,6 +190,26 @@ mod tests {
         let made = job(&["maintain", "compact", "a.b", "--partition", "name=Jane"]).unwrap();
         let told = Value::Object(made.arguments).to_string();
         assert!(told.contains("\"name\"") && !told.contains("Jane"), "{told}");
+    }
+
+    #[test]
+    fn of_a_backfill_the_driver_is_recorded() {
+        let source = ["--from", "/srv/deep/history", "--into", "bronze"];
+        let made =
+            job(&[&["backfill", "run"], &source[..], &["--group", "west"]].concat()).unwrap();
+        assert_eq!(made.name, "backfill run");
+        let told = Value::Object(made.arguments);
+        assert_eq!(
+            told,
+            json!({
+                "from": "history", "into": "bronze", "source_system": "legacy_emr", "tables": [],
+                "groups": ["west"], "dry_run": false,
+            })
+        );
+        let unit = ["--unit", "lab/west/2024-05", "--wave", "{}"];
+        assert_eq!(job(&[&["backfill", "write"], &source[..], &unit].concat()), None);
+        let commit = job(&[&["backfill", "commit"], &source[..], &["--descriptors", "-"]].concat());
+        assert_eq!(commit.unwrap().name, "backfill commit");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use northstar_iceberg::{Error, Result};
 use northstar_lakehouse::bronze::backfill::Descriptor;
 
-use super::{job, opened, told};
+use super::{counts, job, opened, told};
 use crate::cli::{Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -24,6 +24,7 @@ pub(super) async fn run(
     let done = job(&warehouse, source)?.commit(&written).await;
     progress.finish();
     let done = done?;
+    done.units.iter().for_each(|unit| global.tally.add(counts(unit)));
     let rows: Vec<Vec<String>> = done
         .units
         .iter()

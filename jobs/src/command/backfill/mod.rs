@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use northstar_iceberg::{Error, Result};
 use northstar_lakehouse::bronze::backfill::{
-    BackfillJob, Filter, Listing, SourceReport, UnitName, list,
+    BackfillJob, Filter, Listing, SourceReport, UnitName, UnitReport, list,
 };
 use northstar_lakehouse::bronze::{LoadJob, LoadOptions};
 use northstar_lakehouse::sources::csv::CsvOptions;
@@ -21,6 +21,7 @@ use crate::cli::{Backfill, Chosen, Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::record::Counts;
 use crate::warehouse::Warehouse;
 
 /// The name of the job in commits.
@@ -63,6 +64,12 @@ fn job<'a>(warehouse: &'a Warehouse, source: &Source) -> Result<BackfillJob<'a>>
         commit_units: 1,
         wave_ms: i64::MAX,
     })
+}
+
+/// What a unit adds to the record of its run.
+fn counts(unit: &UnitReport) -> Counts {
+    let [read_rows, inserted_rows, quarantined_rows] = unit.rows();
+    Counts { read_rows, inserted_rows, quarantined_rows, ..Counts::default() }
 }
 
 /// The units that were chosen; files where none can be are told.

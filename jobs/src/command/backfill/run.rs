@@ -9,7 +9,7 @@ use northstar_lakehouse::bronze::backfill::{
 };
 
 use super::units::states;
-use super::{job, opened, told};
+use super::{counts, job, opened, told};
 use crate::cli::{Chosen, Global, Source};
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -46,7 +46,11 @@ pub(super) async fn run(
     };
     let report = job.run(&pending).await;
     progress.finish();
-    summary(&report?, printer)
+    let report = report?;
+    let files = pending.iter().flat_map(|unit| &unit.files).map(|file| file.path.clone());
+    global.tally.files(&files.collect::<Vec<_>>());
+    report.units().for_each(|unit| global.tally.add(counts(unit)));
+    summary(&report, printer)
 }
 
 /// Prints what would be done, table by table.
