@@ -42,7 +42,8 @@ pub(crate) async fn run(global: &Global, asked: &Rerun, printer: &Printer) -> Re
     global.tally.files(&found.changes);
     global.tally.add(Counts { read_rows: plan.read_rows, ..Counts::default() });
     print_plan(asked, &plan, printer)?;
-    let done = if plan.held_back > 0 { Done::NeedsAttention } else { Done::Well };
+    let is_doubtful = plan.held_back > 0 || (plan.ends_early && plan.inserted > 0);
+    let done = if is_doubtful { Done::NeedsAttention } else { Done::Well };
     if asked.dry_run {
         printer.say("nothing was changed: this is what would be");
         return Ok(done);
@@ -137,6 +138,12 @@ fn print_plan(asked: &Rerun, plan: &RerunPlan, printer: &Printer) -> Result<()> 
              the scope are written anew",
             plan.doubled
         ));
+    }
+    if plan.ends_early {
+        printer.note(
+            "note: the files end before the last change that was merged into the table; rows that are \
+             inserted may be older than those that are missing. Name all change files with --changes",
+        );
     }
     if plan.held_back > 0 {
         printer.note(format!(

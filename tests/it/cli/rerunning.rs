@@ -108,6 +108,9 @@ fn rows_that_no_source_knows_need_a_look() {
         ])
         .succeeds();
     program.rerun(&[]).fails(1, &["2 rows are held back", "say --complete"]);
+    // A row that is missing comes back as it was in the files that are named, and that is told.
+    program.sql("table", "DELETE FROM silver.lab WHERE id = 2");
+    program.rerun(&[]).fails(1, &["the files end before the last change", "1 rows inserted"]);
     program.rerun(&["--changes", "in/more/day_2.csv"]).succeeds();
 }
 

@@ -20,6 +20,7 @@ async fn rows_of_changes_that_are_not_named_are_held_back() {
     let asked = scope("7", "2024-05-01", "2024-05-03");
     let made = bench.rerun(&asked).await;
     assert_eq!((made.plan.held_back, made.plan.updated), (1, 1), "{made:?}");
+    assert!(made.plan.ends_early, "{made:?}");
     assert_eq!(
         bench.rows().await,
         [
@@ -30,6 +31,7 @@ async fn rows_of_changes_that_are_not_named_are_held_back() {
     bench.changes.push(late);
     let made = bench.rerun(&asked).await;
     assert_eq!((made.plan.held_back, made.plan.updated), (0, 1), "{made:?}");
+    assert!(!made.plan.ends_early, "{made:?}");
     assert!(bench.rows().await[0].contains("|late|"));
     // Said to be made of changes alone, the row that bronze brought is not known.
     bench.bronze = None;

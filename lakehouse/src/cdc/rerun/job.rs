@@ -73,7 +73,10 @@ impl RerunJob<'_> {
         let scope = Box::pin(scope).await.map_err(in_table)?;
         let watermark = table.inherited_summary(WATERMARK_SUMMARY);
         let staged = job.stage(&target, watermark, &files)?;
+        let last = staged.last_position.as_deref();
+        let ends_early = !self.complete && watermark.is_some_and(|merged| last < Some(merged));
         let plan = RerunPlan {
+            ends_early,
             files: u64::try_from(files.len()).unwrap_or(0),
             file_bytes: files.iter().map(files::ChangeFile::bytes).sum(),
             read_rows: staged.counts.read_rows,

@@ -23,6 +23,9 @@ pub struct RerunPlan {
     pub unchanged: u64,
     /// Rows whose last change is in none of the files: they stay as they are.
     pub held_back: u64,
+    /// Whether the files end before the last change that was merged into the table. A row that comes
+    /// may then be older than the one that is missing.
+    pub ends_early: bool,
     /// Rows too many, of keys that the table has more than once; all of these keys are written anew.
     pub doubled: u64,
     /// Files of the table.
