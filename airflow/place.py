@@ -18,12 +18,13 @@ POSITION = ("op", "commit_lsn", "command_id", "seqval")
 class Landing:
     """`daily/DAY`, `changes/DAY/TABLE.csv`, `backfill/TABLE/GROUP` and `tables.toml`.
 
-    The first day brings all that there was before, into bronze and as changes; the next three bring a day.
+    Days land by `arrive`. The first one brings all that there was before, into bronze and as changes; the
+    next three bring a day each.
     """
 
     def __init__(self, binary: Path, folder: Path, *, patients: int = 400, facilities: int = 3, months: int = 3):
         self.folder = folder
-        made = folder.parent / f"{folder.name}-generated"
+        self.made = made = folder.parent / f"{folder.name}-generated"
         size = ["--patients", patients, "--facilities", facilities, "--months", months, "--malformed", 0]
         command = [binary, "generate", "--to", made, *size]
         subprocess.run(list(map(str, command)), check=True, capture_output=True)
@@ -31,16 +32,22 @@ class Landing:
         self.days = [(first + timedelta(days=number)).isoformat() for number in range(4)]
         folder.mkdir()
         shutil.copy(made / "tables.toml", folder)
-        shutil.copytree(made / "extract", folder / "daily" / self.days[0])
-        _as_changes(made, folder / "changes" / self.days[0])
-        for number, day in enumerate(self.days[1:], start=1):
-            shutil.copytree(made / "changes" / f"day_{number}", folder / "changes" / day)
-            if number == 1:
-                shutil.copytree(made / "daily" / "day_1", folder / "daily" / day)
-            else:
-                _headers(made / "daily" / "day_1", folder / "daily" / day)
-        _by_facility(made / "extract", folder / "backfill")
-        shutil.copy(made / "tables.toml", folder / "backfill")
+        _as_changes(made, made / "changes" / "day_0")
+        shutil.copytree(made / "extract", made / "daily" / "day_0")
+        for number in (2, 3):
+            _headers(made / "daily" / "day_1", made / "daily" / f"day_{number}")
+        _by_facility(made / "extract", folder / "backfill", self.days[0][:4])
+
+    def arrive(self, number: int) -> str:
+        """A day lands; the day."""
+        return arrive(self.made, self.folder, self.days, number)
+
+
+def arrive(made: Path, folder: Path, days: list[str], number: int) -> str:
+    """Copies what was made for a day into the landing folder; the day."""
+    for kind in ("daily", "changes"):
+        shutil.copytree(made / kind / f"day_{number}", folder / kind / days[number])
+    return days[number]
 
 
 def _as_changes(made: Path, to: Path) -> None:
@@ -67,8 +74,8 @@ def _headers(of: Path, to: Path) -> None:
         (to / path.name).write_text(f"{header}\n", encoding="utf-8")
 
 
-def _by_facility(extract: Path, to: Path) -> None:
-    """Tables that have a facility, a folder for each facility."""
+def _by_facility(extract: Path, to: Path, period: str) -> None:
+    """Tables that have a facility, a folder for each facility with a file for the one period."""
     for path in sorted(extract.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
@@ -81,7 +88,7 @@ def _by_facility(extract: Path, to: Path) -> None:
         for group, of_group in groups.items():
             folder = to / path.stem / f"facility-{group}"
             folder.mkdir(parents=True)
-            with (folder / path.name).open("w", encoding="utf-8", newline="") as target:
+            with (folder / f"{period}.csv").open("w", encoding="utf-8", newline="") as target:
                 writer = csv.DictWriter(target, list(of_group[0]), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(of_group)

@@ -25,7 +25,10 @@ def list_groups(params: dict) -> list[str]:
 
 def backfill(group: str) -> dict:
     words = ("backfill", "run", "--from", f"{settings.landing}/backfill", "--into", settings.bronze)
-    return driver(settings, *words, "--group", group)
+    made = driver(settings, *words, "--contract", f"{settings.landing}/tables.toml", "--group", group)
+    # Options of the launcher stand before the command: `--mode fanout` has Spark's tasks do it.
+    made["sparkSubmit"]["entryPointArguments"][:0] = settings.backfill_options
+    return made
 
 
 with DAG(

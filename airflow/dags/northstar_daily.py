@@ -65,7 +65,7 @@ with DAG(
                 settings,
                 f"reconcile_{table}",
                 *("reconcile", settings.silver_table(table), "--bronze", settings.bronze),
-                *("--changes", f"{landing}/changes"),
+                *("--changes", f"{landing}/changes", *settings.options_of(table)),
                 minutes=60,
                 pool=table_pool(table),
                 outlets=[asset],

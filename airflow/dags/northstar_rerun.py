@@ -50,7 +50,7 @@ with DAG(
             *("rerun", settings.silver_table(table), "--facility", "{{ params.facility }}"),
             *("--from", "{{ params['from'] }}", "--to", "{{ params['to'] }}"),
             *("--bronze", settings.bronze, "--changes", f"{landing}/changes"),
-            *("--contract", f"{landing}/tables.toml"),
+            *("--contract", f"{landing}/tables.toml", *settings.options_of(table)),
         )
         pool = table_pool(table)
         choice >> command(settings, f"dry_run_{table}", *words, "--dry-run", minutes=60, pool=pool)

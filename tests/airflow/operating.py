@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +43,7 @@ class Instance:
     def __init__(self, task_id: str, try_number: int = 1):
         self.dag_id, self.run_id, self.task_id = "tests", "manual", task_id
         self.map_index, self.try_number = -1, try_number
+        self.stats_tags: dict[str, str] = {}
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any, **_: Any) -> None:
@@ -64,8 +65,9 @@ def finish(operator: Any, *, try_number: int = 1) -> Any:
 
 
 async def event_of(trigger: Any) -> Any:
-    async for event in trigger.run():
-        return event
+    async with aclosing(trigger.run()) as events:
+        async for event in events:
+            return event
     raise AssertionError("the trigger ended without an event")
 
 
@@ -102,9 +104,11 @@ def failed(what: str, running: Running) -> BaseException:
     return running.error
 
 
-def until(what: Callable[[], Any]) -> Any:
-    """What is asked for, once it is there. Asked again as a client polls."""
+def until(what: Callable[[], Any], of: Running | None = None) -> Any:
+    """What is asked for, once it is there. Asked again as a client polls, while the operator runs that it is of."""
     while not (got := what()):
+        if of is not None and not of.thread.is_alive():
+            raise AssertionError(f"the operator ended meanwhile: {of.result!r}") from of.error
         time.sleep(0.05)
     return got
 

@@ -6,7 +6,7 @@ taken for its default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from airflow.sdk import Variable
 
@@ -17,6 +17,13 @@ DRIVER = (
     "--conf spark.driver.cores=4 --conf spark.driver.memory=2g --conf spark.driver.memoryOverhead=28g "
     "--conf spark.dynamicAllocation.enabled=false --conf spark.executor.instances=1"
 )
+# Where a table's facility and day are not those that the program takes: `facility_id`, the time partition.
+TABLE_OPTIONS = {
+    "patient": ["--facility-column", "home_facility_id", "--time-column", "updated_at"],
+    "diagnosis": ["--time-column", "recorded_at"],
+    "procedure": ["--time-column", "performed_at"],
+    "medication": ["--time-column", "started_at"],
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Settings:
     landing: str
     tables: tuple[str, ...] = TABLES
     options: tuple[str, ...] = ()
+    backfill_options: tuple[str, ...] = ()
+    table_options: dict[str, list[str]] = field(default_factory=lambda: TABLE_OPTIONS)
     bronze: str = "bronze"
     silver: str = "silver"
     reports: str = ""
@@ -47,6 +56,10 @@ class Settings:
     def silver_table(self, table: str) -> str:
         return f"{self.silver}.{table}"
 
+    def options_of(self, table: str) -> list[str]:
+        """Options of commands that look at a table by facility and day."""
+        return self.table_options.get(table, [])
+
 
 def read() -> Settings:
     """The settings as the Variable has them.
@@ -56,7 +69,7 @@ def read() -> Settings:
     import error of the DAG.
     """
     given = Variable.get(VARIABLE, default={}, deserialize_json=True)
-    known = {field.name for field in fields(Settings)}
+    known = {one.name for one in fields(Settings)}
     unknown = sorted(set(given) - known)
     if unknown:
         raise ValueError(f"the Airflow Variable `{VARIABLE}` has settings that are not known: {', '.join(unknown)}")
@@ -64,6 +77,6 @@ def read() -> Settings:
     missing = [name for name in needed if not given.get(name)]
     if missing:
         raise ValueError(f"set {', '.join(missing)} in the Airflow Variable `{VARIABLE}`; see docs/airflow.md")
-    lists = {name: tuple(given[name]) for name in ("tables", "options") if name in given}
+    lists = {name: tuple(given[name]) for name in ("tables", "options", "backfill_options") if name in given}
     landing = given["landing"].rstrip("/")
     return Settings(**{**given, **lists, "landing": landing})
