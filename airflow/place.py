@@ -30,7 +30,7 @@ class Landing:
         subprocess.run(list(map(str, command)), check=True, capture_output=True)
         first = date.fromisoformat(json.loads((made / "truth.json").read_text(encoding="utf-8"))["day_0"])
         self.days = [(first + timedelta(days=number)).isoformat() for number in range(4)]
-        folder.mkdir()
+        (folder / "reports").mkdir(parents=True)
         shutil.copy(made / "tables.toml", folder)
         _as_changes(made, made / "changes" / "day_0")
         shutil.copytree(made / "extract", made / "daily" / "day_0")

@@ -17,7 +17,13 @@ import place
 
 DAGS = Path(__file__).parent / "dags"
 POOLS = Path(__file__).parent / "pools.json"
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# All are on one machine, where the API reads log files itself. Their log servers would listen on all addresses.
+COMPONENTS = {
+    "api-server": [],
+    "scheduler": ["--skip-serve-logs"],
+    "dag-processor": [],
+    "triggerer": ["--skip-serve-logs"],
+}
 ROLE = f"arn:aws:iam::{place.ACCOUNT}:role/northstar-jobs"
 # The server knows the launcher by its name alone; on AWS this is its place in a bucket.
 ENTRY_POINT = "s3://northstar-jobs/launcher.py"
@@ -38,11 +44,13 @@ def connection(url: str, **more: object) -> str:
 class Airflow:
     """An Airflow whose files are all in `home`."""
 
-    def __init__(self, python: Path, home: Path, *, dags: Path = DAGS, port: int | None = None):
+    def __init__(
+        self, python: Path, home: Path, *, dags: Path = DAGS, port: int | None = None, password: str | None = None
+    ):
         self.program = [str(python), "-m", "airflow"]
         self.home, self.port = home, port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.password = secrets.token_urlsafe(9)
+        self.password = password or secrets.token_urlsafe(9)
         self.processes: dict[str, subprocess.Popen] = {}
         home.mkdir(parents=True, exist_ok=True)
         passwords = home / "passwords.json"
@@ -62,8 +70,6 @@ class Airflow:
             "api__workers": 1,
             "api__secret_key": secrets.token_hex(16),
             "api_auth__jwt_secret": secrets.token_hex(32),
-            "logging__worker_log_server_port": free_port(),
-            "logging__trigger_log_server_port": free_port(),
             "usage_data_collection__enabled": False,
         }
         named = {f"AIRFLOW__{name.upper()}": str(value) for name, value in settings.items()}
@@ -88,10 +94,10 @@ class Airflow:
 
     def start(self) -> None:
         """All components. Returns when the API answers and the others have reported."""
-        for name in COMPONENTS:
+        for name, options in COMPONENTS.items():
             with (self.home / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    [*self.program, name],
+                    [*self.program, name, *options],
                     env=self.environment,
                     stdout=log,
                     stderr=subprocess.STDOUT,

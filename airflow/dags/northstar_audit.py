@@ -14,7 +14,8 @@ from northstar.emr import command
 from northstar.settings import read
 
 settings = read()
-reports = settings.reports or f"{settings.landing}/reports"
+# The program writes a report into a folder. Where there is none, what it prints stands in the log of the run.
+reports = settings.reports or ("" if settings.landing.startswith("s3://") else f"{settings.landing}/reports")
 DATE = "(macros.datetime.strptime(params.month, '%Y-%m') if params.month else (logical_date or dag_run.run_after))"
 TAG = f"audit-{{{{ {DATE}.strftime('%Y-%m') }}}}"
 TAG_BEFORE = f"audit-{{{{ ({DATE}.replace(day=1) - macros.timedelta(days=1)).strftime('%Y-%m') }}}}"
@@ -48,11 +49,11 @@ with DAG(
         # Without --replace: a tag that somebody was shown stays what it was. Six years, as HIPAA has it.
         words = ("tag", "create", name, TAG, "--owner", "audit", "--keep-for", "2192d", "--reason", "month audit")
         command(settings, f"tag_{table}", *words, minutes=15, pool=table_pool(table)) >> gate
-    report = f"{reports}/{TAG}.json"
+    report = ("--report", f"{reports}/{TAG}.json") if reports else ()
     gate >> command(
         settings,
         "audit",
-        *("audit", *names, "--from", TAG_BEFORE, "--to", TAG, "--report", report),
+        *("audit", *names, "--from", TAG_BEFORE, "--to", TAG, *report),
         minutes=240,
         pool="default_pool",
     )

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 from shared import TABLES, Shared, expect
 
 
-def run(shared: Shared, dag: str, date: str, **params: object) -> None:
+def run(shared: Shared, dag: str, day: str, **params: object) -> None:
     """A run of a DAG, to its end, by the command for it."""
-    words = ["dags", "test", dag, f"{date}T02:00:00+00:00"]
+    words = ["dags", "test", dag, f"{day}T02:00:00+00:00"]
     if params:
         words += ["--conf", json.dumps(params)]
     done = shared.airflow.run(*words)
     if done.returncode != 0 or "state=success" not in done.stdout + done.stderr:
         print(done.stdout[-20000:], done.stderr[-20000:], file=sys.stderr)
-        raise AssertionError(f"{dag} of {date} failed")
+        raise AssertionError(f"{dag} of {day} failed")
 
 
 def days_are_in(shared: Shared, days: list[str]) -> None:
@@ -53,11 +54,8 @@ def backfill(shared: Shared) -> None:
 def rerun(shared: Shared) -> None:
     """Rows of one facility and some days that were spoilt are right again, others stay as they are."""
     days = shared.days[:2]
-    from_day, to_day = shared.server.sql(
-        "SELECT cast(min(cast(collected_at AS DATE)) AS VARCHAR), "
-        "cast(min(cast(collected_at AS DATE)) + INTERVAL '7 days' AS VARCHAR) FROM silver.lab_result"
-    )[0]
-    form = {"tables": ["lab_result"], "facility": "1", "from": from_day[:10], "to": to_day[:10]}
+    end = date.fromisoformat(shared.days[0])
+    form = {"tables": ["lab_result"], "facility": "1", "from": str(end - timedelta(days=30)), "to": str(end)}
     scope = f"facility_id = 1 AND collected_at >= TIMESTAMP '{form['from']}' AND collected_at < TIMESTAMP '{form['to']}'"
     statuses = "SELECT lab_result_id, status FROM silver.lab_result ORDER BY lab_result_id"
     right = shared.server.sql(statuses)

@@ -63,9 +63,14 @@ class Shared:
         self.server_process_id = known["server"]
         self.server = place.Server(Path(known["binary"]), folder)
         self.server.url = known["url"]
-        self.airflow = stack.Airflow(Path(sys.executable), folder / "airflow", dags=folder / "dags", port=known["port"])
+        self.airflow = stack.Airflow(
+            Path(sys.executable),
+            folder / "airflow",
+            dags=folder / "dags",
+            port=known["port"],
+            password=known["password"],
+        )
         self.airflow.environment = known["environment"]
-        self.airflow.password = known["password"]
         self.tell()
 
     def tell(self, connection: dict | None = None, **settings: object) -> None:
