@@ -8,6 +8,8 @@ VENV_READY := $(VENV)/.ready
 PEERS_READY := $(VENV)/.peers-ready
 AWS_VENV := .venv-aws
 AWS_READY := $(AWS_VENV)/.ready
+AIRFLOW_VENV := .venv-airflow
+AIRFLOW_READY := $(AIRFLOW_VENV)/.ready
 SPARK_VENV := .venv-spark
 SPARK_READY := $(SPARK_VENV)/.ready
 REST_JARS := .cache/rest-jars
@@ -18,6 +20,7 @@ IMAGE_VENV := .venv-image
 IMAGE_READY := $(IMAGE_VENV)/.ready
 IMAGE_ARCHITECTURES ?= amd64 arm64
 WAREHOUSE ?= ./lake
+AIRFLOW_PORT ?= 8080
 ROWS ?= 5000000
 MERGE_ROWS ?= 1000000,5000000,20000000
 # What the allocator of the program is told when it is built (docs/adr/0008-allocator.md).
@@ -32,7 +35,7 @@ CARGO_FLAGS := --release --locked
 SERVE_TESTS = NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
 	NORTHSTAR_SPARK_JARS=$(abspath $(JARS)) $(AWS_VENV)/bin/python tests/serve/run.py
 
-.PHONY: help build image-binary which demo test test-rust test-interop test-serve test-image soak bench bench-load bench-merge bench-scale bench-table check fmt clean
+.PHONY: help build image-binary which demo airflow test test-rust test-interop test-serve test-image test-emr test-airflow soak bench bench-load bench-merge bench-scale bench-table check fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,7 +63,10 @@ which: ## Print where the program is
 demo: build ## Generate, load, append and travel in time, in ./lake (or WAREHOUSE=DIR)
 	$(NORTHSTAR) --warehouse $(WAREHOUSE) demo
 
-test: test-rust test-interop test-serve test-image ## Run all tests; installs what they need into .venv
+airflow: build $(AIRFLOW_READY) ## Start Airflow with the DAGs over a server with data made up (AIRFLOW_PORT=8080)
+	$(AIRFLOW_VENV)/bin/python airflow/start.py $(abspath $(NORTHSTAR)) --port $(AIRFLOW_PORT)
+
+test: test-rust test-interop test-serve test-image test-emr test-airflow ## Run all tests; installs what they need into .venv
 
 test-rust: $(AWS_READY) $(REST_JARS_READY)
 	@echo "building and running the Rust tests"
@@ -80,6 +86,15 @@ test-serve: $(AWS_READY) $(SPARK_READY) $(JARS_READY)
 test-image: $(AWS_READY)
 	@echo "looking at the image, its templates, and what the program asks of the C library"
 	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(AWS_VENV)/bin/python tests/image/run.py
+
+test-emr: $(SPARK_READY)
+	@echo "launching jobs as Spark and Glue do: one process, a fan-out, and what is killed"
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abspath $(SPARK_VENV)/bin/python) \
+		$(SPARK_VENV)/bin/python tests/emr/run.py
+
+test-airflow: $(AIRFLOW_READY)
+	@echo "running the DAGs and the operators of Airflow against the server"
+	NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) $(AIRFLOW_VENV)/bin/python tests/airflow/run.py
 
 soak: $(AWS_READY) $(SPARK_READY) $(JARS_READY) ## Run the long forms of the tests (random kills, large loads, 10,000 statements and lives of tables, 100,000 requests)
 	cargo build $(CARGO_FLAGS) --workspace --all-targets
@@ -132,7 +147,7 @@ fmt: ## Format the code
 
 clean: ## Remove what was built, the virtual environment and the demo's warehouse
 	cargo clean
-	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(IMAGE_VENV) $(JARS) $(REST_JARS) jobs/emr/bin lake
+	rm -rf $(VENV) $(AWS_VENV) $(SPARK_VENV) $(IMAGE_VENV) $(AIRFLOW_VENV) $(JARS) $(REST_JARS) jobs/emr/bin lake
 
 $(VENV_READY): tests/requirements.txt
 	@echo "installing the readers that tests compare with into $(VENV)"
@@ -158,6 +173,13 @@ $(IMAGE_READY): jobs/emr/requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
 	$(PYTHON) -m venv $(IMAGE_VENV)
 	$(IMAGE_VENV)/bin/pip install --quiet --requirement jobs/emr/requirements.txt
+	@touch $@
+
+$(AIRFLOW_READY): tests/requirements-airflow.txt
+	@echo "installing Airflow with its Amazon provider into $(AIRFLOW_VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later"; exit 1; }
+	$(PYTHON) -m venv $(AIRFLOW_VENV)
+	$(AIRFLOW_VENV)/bin/pip install --quiet --requirement tests/requirements-airflow.txt
 	@touch $@
 
 $(SPARK_READY): tests/requirements-spark.txt

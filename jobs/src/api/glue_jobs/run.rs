@@ -128,7 +128,8 @@ fn dpu_seconds(shown: &Value, seconds: i64) -> f64 {
         * seconds as f64
 }
 
-/// The state in Glue's words.
+/// The state in Glue's words. A run that was lost with its server failed: of Glue's `ERROR`, Airflow's
+/// operator does not know that it is an end, and asks for ever.
 fn state(state: State) -> &'static str {
     match state {
         State::Submitted | State::Pending | State::Scheduled => "STARTING",
@@ -136,10 +137,9 @@ fn state(state: State) -> &'static str {
         State::Running => "RUNNING",
         State::Stopping => "STOPPING",
         State::Succeeded => "SUCCEEDED",
-        State::Failed => "FAILED",
+        State::Failed | State::Lost => "FAILED",
         State::Stopped => "STOPPED",
         State::TimedOut => "TIMEOUT",
-        State::Lost => "ERROR",
         State::Expired => "EXPIRED",
     }
 }
