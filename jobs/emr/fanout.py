@@ -30,7 +30,6 @@ MOST_KILLED = 3
 JOB_GROUP = "northstar-backfill"
 
 
-
 class Stopped(Exception):
     """The job was told to end."""
 

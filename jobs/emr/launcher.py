@@ -198,7 +198,11 @@ def of_glue(argv: list[str]) -> tuple[str, list[str]]:
         if name not in ("command", "mode"):
             raise Failed(1, "of arguments that begin with --northstar there are _command and _mode alone")
         ours[name] = value if equals else next(words, "")
-    return checked(ours.get("mode", "single"), shlex.split(ours.get("command", "")))
+    try:
+        words_of_ours = shlex.split(ours.get("command", ""))
+    except ValueError:
+        raise Failed(1, "a quote in --northstar_command is never closed") from None
+    return checked(ours.get("mode", "single"), words_of_ours)
 
 
 def checked(mode: str, words: list[str]) -> tuple[str, list[str]]:

@@ -62,8 +62,10 @@ def words(bed: Bed) -> None:
     wanted = ["--memory=518MiB", "sql", "SELECT 1", "--reason", "a rerun"]
     expect("as Glue calls it", shown(*glue, "--northstar_command", command, **gib), wanted)
     expect("the same with a dash", shown(*glue, f"--northstar-command={command}", **gib), wanted)
-    for given in ([], ["--mode"], ["--mode", "both", "x"], ["--northstar_comand", "x"], ["--northstar_command", ""]):
-        expect(f"refused: {given}", shown(*given)[0], "1")
+    refused = (["--northstar_comand", "x"], ["--northstar_command", ""], ["--northstar_command", "sql 'never"])
+    for given in ([], ["--mode"], ["--mode", "both", "x"], *refused):
+        code, why = shown(*given)
+        expect(f"refused: {given}", (code, why.startswith("launcher: "), "Traceback" in why), ("1", True, False))
 
 
 def without_spark(bed: Bed) -> None:
