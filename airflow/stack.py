@@ -27,6 +27,7 @@ COMPONENTS = {
 ROLE = f"arn:aws:iam::{place.ACCOUNT}:role/northstar-jobs"
 # The server knows the launcher by its name alone; on AWS this is its place in a bucket.
 ENTRY_POINT = "s3://northstar-jobs/launcher.py"
+GRACE_SECONDS = 10
 
 
 def free_port() -> int:
@@ -117,11 +118,17 @@ class Airflow:
         return all(health[name]["status"] == "healthy" for name in ("scheduler", "dag_processor", "triggerer"))
 
     def stop(self) -> None:
-        """All components, those last that the others report to."""
+        """All components, those last that the others report to. A server waits for its clients, such as a
+        browser; it gets some seconds."""
         for name in reversed(COMPONENTS):
             process = self.processes.pop(name, None)
-            if process is not None:
-                process.terminate()
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
                 process.wait()
 
     def token(self) -> str:

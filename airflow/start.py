@@ -30,21 +30,29 @@ def form(days: list[str]) -> str:
     """What to do first."""
     return f"""
 Try, in this order (docs/airflow.md):
-  northstar_daily        day {days[0]}, then {days[1]}; both have landed
+  northstar_daily        day {days[0]}, which has landed
   northstar_maintenance  as it is
   northstar_rerun        tables lab_result, facility 1, from {days[0][:8]}01 to {days[0]}
   northstar_backfill     as it is: a task for each facility group
   northstar_audit        with `First tag`
 
-Ctrl-C ends all of it."""
+Enter lets the next day land; Ctrl-C ends all of it."""
+
+
+def days_land(landing: place.Landing) -> None:
+    """A day lands with each line of standard input. Then nothing more comes, and this waits."""
+    for number in range(1, len(landing.days)):
+        if not sys.stdin.readline():
+            break
+        print(f"{landing.arrive(number)} has landed", flush=True)
+    signal.pause()
 
 
 def run(binary: Path, folder: Path, port: int, ends: ExitStack) -> None:
     """Starts all, and waits."""
     print("making data up: landing folder, warehouse, server", flush=True)
     landing = place.Landing(binary, folder / "landing")
-    for number in range(2):
-        landing.arrive(number)
+    landing.arrive(0)
     server = place.Server(binary, folder)
     server.start()
     ends.callback(server.stop)
@@ -69,7 +77,7 @@ warehouse        {server.warehouse}
 landing folder   {landing.folder}
 logs             {airflow.home}
 {form(landing.days)}""", flush=True)
-    signal.pause()
+    days_land(landing)
 
 
 def main() -> None:
@@ -78,8 +86,9 @@ def main() -> None:
         sys.exit(f"there is no program {asked.binary}: run `make build`")
     if asked.folder and asked.folder.exists():
         sys.exit(f"the folder {asked.folder} is there: name a new one")
-    # SIGTERM ends it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM ends it as Ctrl-C does, which a shell may have had ignored.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
     with ExitStack() as ends:
         folder = asked.folder or Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="northstar-airflow-")))
         folder.mkdir(parents=True, exist_ok=True)

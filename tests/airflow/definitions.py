@@ -89,8 +89,9 @@ def tokens() -> None:
     from northstar.client_token import client_token
 
     def instance(**differs):
-        is_ = {"dag_id": "northstar_daily", "run_id": "manual__2024-01-01T02:00:00+00:00", "task_id": "merge_lab_result"}
-        return SimpleNamespace(**{**is_, "map_index": -1, "try_number": 1, **differs})
+        run = {"dag_id": "northstar_daily", "run_id": "manual__2024-01-01T02:00:00+00:00"}
+        one = {**run, "task_id": "merge_lab_result", "map_index": -1, "try_number": 1}
+        return SimpleNamespace(**{**one, **differs})
 
     token = client_token(instance())
     expect("the same again", client_token(instance()), token)

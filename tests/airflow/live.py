@@ -17,8 +17,9 @@ from urllib.parse import parse_qs
 
 from shared import TABLES, Shared, expect
 
-PUBLISHED = b"""<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>
-<MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>"""
+PUBLISHED = b"""<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
+<PublishResult><MessageId>1</MessageId></PublishResult>
+<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>"""
 OVER = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 

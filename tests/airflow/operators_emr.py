@@ -136,7 +136,8 @@ def takes_too_long(server: Any, mode: dict) -> tuple[Jobs, Running]:
 
 
 def queues(server: Any, mode: dict) -> None:
-    jobs = Jobs(server, f"narrow-{of(mode)}", schedulerConfiguration={"maxConcurrentRuns": 1, "queueTimeoutMinutes": 15})
+    one_by_one = {"maxConcurrentRuns": 1, "queueTimeoutMinutes": 15}
+    jobs = Jobs(server, f"narrow-{of(mode)}", schedulerConfiguration=one_by_one)
     first = Running(jobs.operator(script(server, "slow.sql", SLOW), **mode))
     running = jobs.one_in("RUNNING", first)
     second = Running(jobs.operator(stack.ENTRY_POINT, "tables", **mode))

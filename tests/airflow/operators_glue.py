@@ -180,9 +180,9 @@ def main() -> None:
         slow = script(one, "slow.sql", SLOW)
         killed(one, slow)
         minute = [Job(one, f"minute-{of(mode)}", slow) for mode in modes]
-        too_long = [
-            Running(job.operator(run_job_kwargs={"Timeout": 1}, **mode)) for job, mode in zip(minute, modes, strict=True)
-        ]
+        timeout = {"Timeout": 1}
+        operators = [job.operator(run_job_kwargs=timeout, **mode) for job, mode in zip(minute, modes, strict=True)]
+        too_long = [Running(operator) for operator in operators]
         for mode in modes:
             success_and_failure(one, mode)
             stopped_elsewhere(one, slow, mode)

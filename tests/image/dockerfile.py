@@ -17,7 +17,8 @@ from expect import expect  # noqa: E402
 ROOT = Path(__file__).parents[2]
 CONTEXT = ROOT / "jobs" / "emr"
 ARCHITECTURES = ("amd64", "arm64")
-PLACES = {"/opt/northstar/bin/northstar": "755", "/opt/northstar/launcher.py": "644"}
+SCRIPTS = ("/opt/northstar/launcher.py", "/opt/northstar/fanout.py")
+PLACES = {"/opt/northstar/bin/northstar": "755", **dict.fromkeys(SCRIPTS, "644")}
 # EMR mounts over these.
 MOUNTED = ("/tmp", "/home/hadoop", "/mnt", "/var/log")
 FETCHES = ("curl", "wget", "yum", "dnf", "microdnf", "pip", "pip3", "apt-get", "rpm")
