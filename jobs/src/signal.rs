@@ -24,7 +24,7 @@ impl Told {
     }
 
     /// Done once the process is told to end, or told so again.
-    pub(crate) async fn to_end(&mut self) {
+    pub(crate) async fn ending(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

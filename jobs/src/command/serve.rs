@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, asked: &Serve, printer: &Printer) -> Re
     let scheme = if tls.is_some() { "https" } else { "http" };
     printer.say(format!("listening on {scheme}://{address}"));
     let mut told = Told::listen()?;
-    let end = async move { told.to_end().await }.boxed().shared();
+    let end = async move { told.ending().await }.boxed().shared();
     let recorded = async {
         if let Some(segments) = &segments {
             segments.keep(&api, end.clone()).await;

@@ -63,7 +63,7 @@ fn look(word: &str) -> Result<Option<&'static str>> {
 /// more of it, or an ending.
 fn is_secret_access_key(word: &str) -> bool {
     let value = word.split_once('=').map_or(word, |(_, value)| value);
-    let has = |kind: fn(&u8) -> bool| value.as_bytes().iter().any(|byte| kind(byte));
+    let has = |kind: fn(&u8) -> bool| value.as_bytes().iter().any(kind);
     value.len() == 40
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/+".contains(&byte))
         && !value.starts_with('/')

@@ -99,7 +99,7 @@ pub(crate) async fn until_over(
         }
         tokio::select! {
             () = pace.wait() => continue,
-            () = signals.to_end() => {}
+            () = signals.ending() => {}
         }
         match when_told {
             WhenTold::Cancel(grace_seconds) if !is_told => {

@@ -64,7 +64,7 @@ fn damage(draws: &mut Draws) -> String {
 
 async fn hold(seed: u64) {
     let mut draws = Draws::new(seed);
-    let versioned = seed % 3 > 0;
+    let versioned = !seed.is_multiple_of(3);
     let (bench, states) = made(&mut draws, versioned).await;
     let newest = if versioned { newest(&states) } else { newest_by_position(&states) };
     for _ in 0..1 + draws.below(6) {
