@@ -146,7 +146,7 @@ def alerted(live: Live, topic: Topic) -> None:
     run = live.trigger("trial_fails", "alerted")
     expect("the run", live.ended(run), "failed")
     text = until(lambda: next((one for one in topic.messages if "trial_fails" in one["Message"]), None))
-    expect("the topic", text["TopicArn"], "arn:aws:sns:us-east-1:000000000000:alerts")
+    expect("the topic", text["TargetArn"], "arn:aws:sns:us-east-1:000000000000:alerts")
     expect("the message", text["Message"], "trial_fails / fails of alerted failed at try 1")
 
 

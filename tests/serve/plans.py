@@ -146,7 +146,8 @@ def daily(program: Program, found: dict) -> None:
         close("bytes written", plan["rewritten_bytes"], written)
     small = program.plan("daily", "--changes", "1", "--changed-bytes", "1KB", "--tables", str(tables))
     close("dollars of a minute for each run", small["usd"], tables * hour / 60)
-    late = program.plan("daily", *words, "--within-hours", f"{float(largest / HOUR / 64):.9f}", code=1)
+    # Workers alone take longer to be there.
+    late = program.plan("daily", *words, "--within-hours", "0.01", code=1)
     expect("a plan that is late", (late["is_met"], bool(late["to_meet"])), (False, True))
 
 
