@@ -7,6 +7,7 @@ The tasks of `trials/` are there to be killed and to fail; all else is `northsta
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -117,6 +118,26 @@ def children(process_id: int) -> set[int]:
     return found
 
 
+def cancelled(live: Live, run: str, name: str, found: dict) -> dict:
+    """The job run of a task that was killed, once it is cancelled.
+
+    Airflow 3.3.2 cancels a trigger once more each second while its `on_kill` is under way, which on a slow machine cuts
+    it off before it has asked for anything. It is asked for by hand then, as docs/airflow.md says.
+    """
+
+    def there() -> dict | None:
+        (one,) = live.job_runs(f"trial_slow.{name}")
+        if one["state"] == "CANCELLED":
+            return one
+        log = live.log(run, name, found) if name == "deferred" else ""
+        if "trigger completed" in log and "cancelled successfully" not in log and one["state"] == "RUNNING":
+            print("Airflow broke its own on_kill off")
+            live.emr.cancel_job_run(applicationId=one["applicationId"], jobRunId=one["id"])
+        return None
+
+    return until(there)
+
+
 def killed(live: Live) -> None:
     """Two commands of hours share a table's pool. The one that is deferred is killed, then the one that waits."""
     run = live.trigger("trial_slow", "killed")
@@ -134,7 +155,7 @@ def killed(live: Live) -> None:
             expect("the other task", live.task(run, "waits")["state"] in ("scheduled", None), True)
             expect("its runs", live.job_runs("trial_slow.waits"), [])
         live.ask("PATCH", f"{run}/taskInstances/{name}", {"new_state": "failed"})
-        job = live.job_run(f"trial_slow.{name}", "CANCELLED")
+        job = cancelled(live, run, name, found)
         until(lambda: process not in children(live.shared.server_process_id))  # noqa: B023
         processes.append((job, process))
     expect("runs of both", [len(live.job_runs(f"trial_slow.{name}")) for name in ("deferred", "waits")], [1, 1])
@@ -147,7 +168,8 @@ def alerted(live: Live, topic: Topic) -> None:
     expect("the run", live.ended(run), "failed")
     text = until(lambda: next((one for one in topic.messages if "trial_fails" in one["Message"]), None))
     expect("the topic", text["TargetArn"], "arn:aws:sns:us-east-1:000000000000:alerts")
-    expect("the message", text["Message"], "trial_fails / fails of alerted failed at try 1")
+    message = json.loads(text["Message"])["default"]
+    expect("the message", message, "trial_fails / fails of alerted failed at try 1")
 
 
 def tried_again(live: Live, topic: Topic) -> None:
