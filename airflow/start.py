@@ -30,7 +30,7 @@ def form(days: list[str]) -> str:
     """What to do first."""
     return f"""
 Try, in this order (docs/airflow.md):
-  northstar_daily        day {days[0]}, which has landed
+  northstar_daily        day {days[0]}, which has landed; switched on, it first tries yesterday, which has not, and fails
   northstar_maintenance  as it is
   northstar_rerun        tables lab_result, facility 1, from {days[0][:8]}01 to {days[0]}
   northstar_backfill     as it is: a task for each facility group
