@@ -103,7 +103,7 @@ def faults_are_found(text: str) -> None:
         ("FROM ${BASE_IMAGE}", "FROM example/spark"),
         ("FROM ${BASE_IMAGE}", "FROM ${BASE_IMAGE}\n# registry.example.com/spark"),
         ("FROM ${BASE_IMAGE}", "FROM ${BASE_IMAGE}\nENV JAVA_HOME=/opt/java"),
-        ("/opt/northstar/launcher.py", "/home/hadoop/launcher.py"),
+        ("/opt/northstar/launcher.py", f"{MOUNTED[1]}/launcher.py"),
         ("--chmod=0644", "--chmod=0666"),
         ("--chown=root:root --chmod=0755", "--chmod=0755"),
         ("USER hadoop:hadoop", "RUN yum install -y less\nUSER hadoop:hadoop"),
