@@ -134,9 +134,14 @@ impl Error {
         self.context.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
     }
 
-    /// An I/O error on `path`: its kind follows from the operating system's.
+    /// An I/O error on `path`: its kind follows from the operating system's. One that carries an [`Error`]
+    /// is that.
     pub fn io(source: std::io::Error, doing: &str, path: impl fmt::Display) -> Self {
         use std::io::ErrorKind as Io;
+        let source = match source.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(source) => source,
+        };
         let kind = match source.kind() {
             Io::NotFound => ErrorKind::NotFound,
             Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,

@@ -122,7 +122,7 @@ pub(crate) enum Command {
     Merge {
         /// The table, as NAMESPACE.TABLE; made if it is not there
         table: String,
-        /// Change files, CSV or Parquet: op, commit_lsn, command_id, seqval, then the table's columns
+        /// Change files, CSV or Parquet, also as s3://BUCKET/KEY: op, commit_lsn, command_id, seqval, then the table's columns
         #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
         changes: Vec<PathBuf>,
         /// Key, version, deletes and types of the table
@@ -318,7 +318,7 @@ pub(crate) enum Load {
     /// Load a folder of CSV files; files that were loaded before are skipped
     #[command(after_help = LOAD_HELP)]
     Csv {
-        /// Folder with TABLE.csv files, or TABLE/ folders of CSV files
+        /// Folder, or s3://BUCKET/PREFIX, with TABLE.csv files, or TABLE/ folders of CSV files
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
         /// Namespace of the bronze tables; made if it is not there

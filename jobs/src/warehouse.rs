@@ -18,6 +18,7 @@ use northstar_iceberg::ids::{Ids, RandomIds};
 use northstar_iceberg::merge::{ChangeOptions, FileCosts, LakeSession};
 use northstar_iceberg::observer::Observer;
 use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession};
+use northstar_iceberg::storage::landing;
 use northstar_iceberg::write::WriteOptions;
 use northstar_iceberg::{Error, ErrorKind, Lake, Result};
 
@@ -99,6 +100,20 @@ impl Warehouse {
     /// S3 as the options say, for a warehouse that need not be there yet; none if they name no bucket.
     pub(crate) async fn s3(place: &Place, global: &Global) -> Result<Option<Client>> {
         s3::set_up(place, global).await
+    }
+
+    /// Sets up S3 if one of these files or folders is in a bucket, before the first is looked at.
+    ///
+    /// # Errors
+    /// Those of the options of S3.
+    pub(crate) async fn reads(
+        global: &Global,
+        sources: impl IntoIterator<Item = &Path>,
+    ) -> Result<()> {
+        match sources.into_iter().any(landing::is_in_bucket) {
+            true => s3::set_up_sources(global).await,
+            false => Ok(()),
+        }
     }
 
     /// The options by which another process of this program opens it.

@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 use crate::sources::csv::{ColumnType, Renames};
 use crate::{Error, ErrorKind, Result};
+use northstar_iceberg::storage::landing;
 use northstar_iceberg::table::PartitionColumn;
 
 /// What is said of all tables of a source.
@@ -117,8 +118,7 @@ impl Contract {
     /// # Errors
     /// `InvalidInput`, naming the file and each mistake (with its line where TOML itself is wrong).
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::io(error, "read the contract", path.display()))?;
+        let text = landing::read_text(path, "read the contract")?;
         text.parse::<Self>().map_err(|error| error.with_context("file", path.display()))
     }
 

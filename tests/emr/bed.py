@@ -77,6 +77,7 @@ class Bed:
         self.binary = str(Path(binary).resolve())
         self.gate = Gate(self.folder, self.binary)
         self.lake, self.history = self.folder / "lake", self.folder / "history"
+        self.options, self.source = ["--warehouse", str(self.lake)], str(self.history)
 
     def __enter__(self) -> Bed:
         return self
@@ -136,7 +137,7 @@ class Bed:
 
     def northstar(self, *words: str) -> str:
         """What the program itself prints."""
-        command = [self.binary, "--warehouse", str(self.lake), *words]
+        command = [self.binary, *self.options, *words]
         done = subprocess.run(command, text=True, capture_output=True, check=False)
         if done.returncode != 0:
             sys.exit(f"northstar {words}: {done.stderr}")
@@ -146,8 +147,8 @@ class Bed:
         return list(csv.reader(self.northstar("--output", "csv", "sql", query).splitlines()))[1:]
 
     def fanout(self, *more: str) -> list[str]:
-        general = ["--warehouse", str(self.lake), "--memory", "64MiB"]
-        from_to = ["--from", str(self.history), "--into", "bronze"]
+        general = [*self.options, "--memory", "64MiB"]
+        from_to = ["--from", self.source, "--into", "bronze"]
         return ["--mode", "fanout", *general, "backfill", "run", *from_to, *more]
 
     # ---- processes ----

@@ -38,6 +38,8 @@ def main() -> None:
             ("many clients commit to few tables", [python, HERE / "contention.py", binary]),
             ("PyIceberg's Glue catalog", [python, HERE / "glue_pyiceberg.py", binary]),
             ("a warehouse in a bucket, from load to expiry", [python, HERE / "s3_end_to_end.py", binary]),
+            ("sources in a bucket", [python, HERE / "s3_sources.py", binary]),
+            ("a fan-out over a bucket", [python, HERE / "s3_fanout.py", binary, *with_spark]),
         ],
         [
             ("the calls of both job APIs, over moto and ministack too", [python, HERE / "jobs_api.py", binary]),

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 PASS = "pass"
 BUSY = "busy"
 EXPIRED = "expired"
+DENIED = "denied"
+CUT = "cut"
 LOST = "lost"
 UNSENT = "unsent"
 
@@ -57,9 +59,9 @@ class Seen:
 class Proxy:
     """Passes requests on, unless its rule says otherwise.
 
-    A rule gives `PASS`; `BUSY`, a 503 with SlowDown; `EXPIRED`, a 400 with ExpiredToken; `LOST`, for a request that
-    the server does and whose answer nobody gets; `UNSENT`, for a connection that breaks before; or seconds by
-    which the answer is late.
+    A rule gives `PASS`; `BUSY`, a 503 with SlowDown; `EXPIRED`, a 400 with ExpiredToken; `DENIED`, a 403; `LOST`, for
+    a request that the server does and whose answer nobody gets; `CUT`, for an answer that breaks off in its middle;
+    `UNSENT`, for a connection that breaks before; or seconds by which the answer is late.
     """
 
     def __init__(self, upstream: str, rule: Rule = lambda _: PASS) -> None:
@@ -120,13 +122,15 @@ class Proxy:
             self._refuse(handler, 503, "SlowDown")
         elif what == EXPIRED:
             self._refuse(handler, 400, "ExpiredToken")
+        elif what == DENIED:
+            self._refuse(handler, 403, "AccessDenied")
         elif what == UNSENT:
             handler.close_connection = True
         else:
             if isinstance(what, float):
                 # Nobody sets it: it is a wait that ends with the proxy.
                 self._late.wait(what)
-            self._pass_on(handler, host, port, body, is_lost=what == LOST)
+            self._pass_on(handler, host, port, body, what)
 
     def _refuse(self, handler: BaseHTTPRequestHandler, status: int, code: str) -> None:
         text = f"<Error><Code>{code}</Code><Message>{code} by the proxy</Message></Error>".encode()
@@ -139,7 +143,7 @@ class Proxy:
         handler.wfile.write(text)
 
     def _pass_on(
-        self, handler: BaseHTTPRequestHandler, host: str, port: int, body: bytes, *, is_lost: bool
+        self, handler: BaseHTTPRequestHandler, host: str, port: int, body: bytes, what: str | float
     ) -> None:
         upstream = http.client.HTTPConnection(host, port)
         try:
@@ -150,7 +154,7 @@ class Proxy:
             upstream.endheaders(body)
             answer = upstream.getresponse()
             content = answer.read()
-            if is_lost:
+            if what == LOST:
                 handler.close_connection = True
                 return
             handler.send_response_only(answer.status, answer.reason)
@@ -161,6 +165,9 @@ class Proxy:
             if handler.command != "HEAD":
                 handler.send_header("Content-Length", str(len(content)))
             handler.end_headers()
+            if what == CUT:
+                content = content[: len(content) // 2]
+                handler.close_connection = True
             handler.wfile.write(content)
         finally:
             upstream.close()

@@ -19,6 +19,18 @@ REGION = "us-east-1"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000000"
 
 
+def client(url: str):  # noqa: ANN201 (boto3 has no types)
+    """A client of a server."""
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
 class Server:
     """A server that is stopped at the end of its block."""
 
@@ -52,14 +64,7 @@ class Server:
 
     def client(self):  # noqa: ANN201 (boto3 has no types)
         """A client that goes to the server by the straight way."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        return client(self.url)
 
     def __enter__(self) -> Server:
         return self

@@ -10,6 +10,7 @@
 //! | `files` | looking at files, bringing them to disk, removing them |
 //! | `output`, `input` | a file that is written, and one that is read, outside async code |
 //! | `listing` | all files below a place |
+//! | [`landing`] | files that others wrote: what loads and merges read |
 //! | `file_io` | metadata and manifests, as Apache's `iceberg` reads and writes them |
 //! | `stores` | the buckets of this process, and the runtime for their requests |
 //! | `registry` | the buckets as DataFusion finds them |
@@ -18,6 +19,7 @@
 mod file_io;
 mod files;
 mod input;
+pub mod landing;
 mod listing;
 mod output;
 mod place;

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -88,6 +88,37 @@ pub(super) fn handle() -> Result<Handle> {
     Ok(STORES.runtime.get_or_init(|| runtime).handle().clone())
 }
 
+/// What requests that are under way come to.
+#[derive(Debug)]
+pub(super) struct Answer<T>(Receiver<T>);
+
+impl<T> Answer<T> {
+    /// Waits for it, on whatever thread this is.
+    ///
+    /// # Errors
+    /// `Internal` if the requests were broken off.
+    pub(super) fn wait(self) -> Result<T> {
+        self.0.recv().map_err(|error| {
+            Error::new(ErrorKind::Internal, "requests to S3 were broken off").with_source(error)
+        })
+    }
+}
+
+/// Begins requests.
+///
+/// # Errors
+/// As [`handle`].
+pub(super) fn begin<T: Send + 'static>(
+    requests: impl Future<Output = T> + Send + 'static,
+) -> Result<Answer<T>> {
+    let (send, receive) = sync_channel(1);
+    handle()?.spawn(async move {
+        // Who no longer wants it is gone.
+        drop(send.send(requests.await));
+    });
+    Ok(Answer(receive))
+}
+
 /// Runs requests, and waits for them on whatever thread this is.
 ///
 /// # Errors
@@ -95,12 +126,5 @@ pub(super) fn handle() -> Result<Handle> {
 pub(super) fn wait<T: Send + 'static>(
     requests: impl Future<Output = T> + Send + 'static,
 ) -> Result<T> {
-    let (send, receive) = sync_channel(1);
-    handle()?.spawn(async move {
-        // Who waits is there until this is sent.
-        drop(send.send(requests.await));
-    });
-    receive.recv().map_err(|error| {
-        Error::new(ErrorKind::Internal, "requests to S3 were broken off").with_source(error)
-    })
+    begin(requests)?.wait()
 }

@@ -86,10 +86,23 @@ pub(crate) enum Backfill {
     },
 }
 
+impl Backfill {
+    /// Where units come from and go to.
+    pub(crate) fn source(&self) -> &Source {
+        match self {
+            Self::Units { source, .. }
+            | Self::Run { source, .. }
+            | Self::Plan { source, .. }
+            | Self::Write { source, .. }
+            | Self::Commit { source, .. } => source,
+        }
+    }
+}
+
 /// Where units come from and go to.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// Folder of the units
+    /// Folder of the units, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]
     pub(crate) from: PathBuf,
     /// Namespace of the bronze tables; made if it is not there

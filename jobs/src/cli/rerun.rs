@@ -33,7 +33,7 @@ pub(crate) struct Sources {
     /// The table was made of change files alone
     #[arg(long)]
     pub(crate) no_bronze: bool,
-    /// Change files; a folder stands for all TABLE.csv and TABLE.parquet below it
+    /// Change files; a folder, or a prefix of a bucket, stands for all TABLE.csv and TABLE.parquet below it
     #[arg(long, value_name = "PLACE", num_args = 1..)]
     pub(crate) changes: Vec<PathBuf>,
     /// Key, version, deletes and types of the table

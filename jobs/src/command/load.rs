@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use northstar_iceberg::{Error, Result};
+use northstar_iceberg::Result;
+use northstar_iceberg::storage::landing;
 use northstar_lakehouse::bronze::{LoadJob, LoadOptions, LoadReport};
 use northstar_lakehouse::contract::Contract;
 use northstar_lakehouse::sources::csv::CsvOptions;
 
+use super::contract;
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -26,9 +28,9 @@ pub(crate) struct Request<'a> {
 }
 
 pub(crate) async fn run(global: &Global, request: &Request<'_>, printer: &Printer) -> Result<Done> {
+    Warehouse::reads(global, [Some(request.from), request.contract].into_iter().flatten()).await?;
     // A folder that cannot be read is said before a warehouse is made for it.
-    std::fs::read_dir(request.from)
-        .map_err(|error| Error::io(error, "list the folder", request.from.display()))?;
+    landing::entries(request.from)?;
     let progress = Arc::new(Progress::new());
     let warehouse = Warehouse::create(global, Arc::<Progress>::clone(&progress) as _).await?;
     let report = load(&warehouse, request).await;
@@ -66,17 +68,7 @@ pub(crate) async fn load(warehouse: &Warehouse, request: &Request<'_>) -> Result
 
 /// The contract that was named, or the one that lies in the folder or beside it.
 pub(super) fn contract_of(named: Option<&Path>, from: &Path) -> Result<Contract> {
-    let named = named.map(Path::to_path_buf);
-    let inside = from.join("tables.toml");
-    let beside = from.join("../tables.toml");
-    let found = [inside, beside].into_iter().find(|path| matches!(path.try_exists(), Ok(true)));
-    match named.or(found) {
-        Some(path) => {
-            tracing::info!(contract = %path.display(), "using the load contract");
-            Contract::read(&path)
-        }
-        None => Ok(Contract::default()),
-    }
+    contract::read(named, contract::places(from, 1))
 }
 
 /// Prints what became of each file, and what needs a look.

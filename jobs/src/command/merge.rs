@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use northstar_iceberg::merge::{Explanation, LakeSession};
 use northstar_iceberg::observer::Silent;
-use northstar_iceberg::{Error, Result, TableName};
+use northstar_iceberg::storage::landing;
+use northstar_iceberg::{Result, TableName};
 use northstar_lakehouse::cdc::{MergeJob, MergeOutcome, MergeReport};
 use northstar_lakehouse::contract::Contract;
 use northstar_lakehouse::sources::csv::CsvOptions;
 
-use super::{explain, files};
+use super::{contract, explain, files};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::printer::Printer;
@@ -30,10 +31,10 @@ pub(crate) async fn run(
     printer: &Printer,
 ) -> Result<Done> {
     let name: TableName = table.parse()?;
+    Warehouse::reads(global, changes.iter().map(PathBuf::as_path).chain(contract)).await?;
     // Files that are missing are said before a warehouse is made for them.
     for path in changes {
-        std::fs::metadata(path)
-            .map_err(|error| Error::io(error, "read the change file", path.display()))?;
+        landing::state(path, "read the change file")?;
     }
     let contract = read_contract(changes, contract)?;
     if explained {
@@ -103,26 +104,8 @@ pub(super) fn job<'a>(
 
 /// The contract that was named, or the first that lies in the folder of a file or above it.
 pub(super) fn read_contract(changes: &[PathBuf], named: Option<&Path>) -> Result<Contract> {
-    let found = || {
-        changes
-            .iter()
-            .flat_map(|path| places(path))
-            .find(|path| matches!(path.try_exists(), Ok(true)))
-    };
-    match named.map(Path::to_path_buf).or_else(found) {
-        Some(path) => {
-            tracing::info!(contract = %path.display(), "using the contract");
-            Contract::read(&path)
-        }
-        None => Ok(Contract::default()),
-    }
-}
-
-/// Where the contract of a file may lie, the nearest place first.
-fn places(file: &Path) -> Vec<PathBuf> {
-    let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-    let folders = std::iter::successors(Some(folder), |below| Some(below.join("..")));
-    folders.take(1 + FOLDERS_ABOVE).map(|folder| folder.join("tables.toml")).collect()
+    let folders = changes.iter().map(|file| landing::folder_of(file));
+    contract::read(named, folders.flat_map(|folder| contract::places(&folder, FOLDERS_ABOVE)))
 }
 
 /// Prints what the merge did.
@@ -162,18 +145,4 @@ pub(crate) fn print(table: &TableName, report: &MergeReport, printer: &Printer) 
     let s = if files == 1 { "" } else { "s" };
     printer.say(format!("{files} file{s} for {table}{made}: {said}; snapshot {snapshot}"));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_contract_is_sought_up_to_two_folders_above_the_file() {
-        let text = |file: &str| -> Vec<String> {
-            places(Path::new(file)).iter().map(|path| path.display().to_string()).collect()
-        };
-        assert_eq!(text("lab.csv"), ["tables.toml", "../tables.toml", "../../tables.toml"]);
-        assert_eq!(text("a/b.csv")[1..], ["a/../tables.toml", "a/../../tables.toml"]);
-    }
 }

@@ -6,6 +6,7 @@ mod branch;
 mod calibrate;
 mod cancel;
 mod cherry_pick;
+mod contract;
 mod cost;
 mod demo;
 mod diff;

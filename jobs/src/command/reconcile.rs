@@ -20,7 +20,8 @@ const SUGGESTED: usize = 10;
 
 pub(crate) async fn run(global: &Global, asked: &Reconcile, printer: &Printer) -> Result<Done> {
     let name: TableName = asked.table.parse()?;
-    let found = Found::of(&name, &asked.sources)?;
+    Warehouse::reads(global, asked.extract.as_deref()).await?;
+    let found = Found::of(global, &name, &asked.sources).await?;
     let progress = Arc::new(Progress::new());
     let warehouse = Warehouse::existing(global, Arc::<Progress>::clone(&progress) as _).await?;
     let session = warehouse.changing_session("reconcile")?;

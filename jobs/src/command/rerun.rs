@@ -28,7 +28,7 @@ pub(crate) async fn run(global: &Global, asked: &Rerun, printer: &Printer) -> Re
         zone: asked.zone.clone(),
     };
     scope.check()?;
-    let found = Found::of(&name, &asked.sources)?;
+    let found = Found::of(global, &name, &asked.sources).await?;
     let progress = Arc::new(Progress::new());
     let warehouse = Warehouse::existing(global, Arc::<Progress>::clone(&progress) as _).await?;
     let session = warehouse.changing_session("rerun")?;
@@ -74,7 +74,9 @@ impl Found {
     ///
     /// # Errors
     /// `NotFound` for a file that is not there; `InvalidInput` if no source is named.
-    pub(super) fn of(table: &TableName, sources: &Sources) -> Result<Self> {
+    pub(super) async fn of(global: &Global, table: &TableName, sources: &Sources) -> Result<Self> {
+        let named = sources.changes.iter().chain(&sources.contract).map(PathBuf::as_path);
+        Warehouse::reads(global, named).await?;
         let changes = change_files(&sources.changes, table.table())?;
         if sources.no_bronze && changes.is_empty() {
             return Err(Error::new(

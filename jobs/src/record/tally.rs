@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use northstar_iceberg::storage::landing;
 use serde::Serialize;
 
 /// The most names of files that a record lists.
@@ -49,7 +50,8 @@ impl Tally {
         let (_, inputs) = &mut *self.all.lock().unwrap_or_else(PoisonError::into_inner);
         for path in paths {
             inputs.files += 1;
-            inputs.bytes += std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            inputs.bytes +=
+                landing::state(path, "look at the file").map_or(0, |state| state.bytes());
             if inputs.names.len() < MOST_NAMES {
                 inputs.names.push(name(path));
             }

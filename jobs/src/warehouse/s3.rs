@@ -41,6 +41,25 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<Option<Clie
             .with_context("warehouse", location));
         }
     };
+    client(encryption, global).await.map(Some)
+}
+
+/// Sets up S3 for sources in a bucket. Where no key is named nothing is written there; a warehouse in a
+/// bucket is set up by itself.
+///
+/// # Errors
+/// `InvalidInput` without a region or with an endpoint that is not safe.
+pub(super) async fn set_up_sources(global: &Global) -> Result<()> {
+    let encryption = match (&global.storage.kms_key, global.storage.allow_unencrypted) {
+        (Some(key), _) => Encryption::Kms(key.clone()),
+        (None, true) => Encryption::Unencrypted,
+        (None, false) => Encryption::ReadOnly,
+    };
+    client(encryption, global).await.map(drop)
+}
+
+async fn client(encryption: Encryption, global: &Global) -> Result<Client> {
+    let storage = &global.storage;
     let elsewhere = storage.s3_endpoint.is_some().then_some(ANY_REGION);
     let aws = configuration(storage.s3_region.as_deref().or(elsewhere)).await;
     let endpoint = storage.s3_endpoint.clone().or_else(|| aws.endpoint_url().map(str::to_string));
@@ -68,5 +87,5 @@ pub(super) async fn set_up(place: &Place, global: &Global) -> Result<Option<Clie
         request_timeout: Duration::from_secs(storage.s3_timeout),
         most_retries: storage.s3_retries,
     })?;
-    Ok(Some(client))
+    Ok(client)
 }

@@ -1,13 +1,13 @@
 //! Which files of a folder belong to which table.
 //!
 //! `lab_result.csv` is table `lab_result`; so is every `.csv` file in a sub-folder `lab_result/`.
-//! Other files and hidden ones are not looked at.
+//! Other files and hidden ones are not looked at. A folder may be a prefix of a bucket.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use northstar_catalog::ident::check_name;
+use northstar_iceberg::storage::landing::{self, Entry};
 
 use super::quarantine;
 use crate::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct FoundFile {
     /// Its path below the folder, with `/`.
     pub name: String,
-    /// Where it is.
+    /// Where it is: a local path or an s3 location.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -30,28 +30,17 @@ pub struct FoundFile {
 /// that gives no table name, or two that give the same from different places.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<FoundFile>>> {
     let mut tables: BTreeMap<String, Vec<FoundFile>> = BTreeMap::new();
-    for entry in entries(folder)? {
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+    for file in landing::below(folder, Some(2))? {
+        let own = file.name.rsplit('/').next().unwrap_or_default();
+        if !is_csv(own) {
             continue;
         }
-        if path.is_dir() {
-            let mut files = Vec::new();
-            for inner in entries(&path)? {
-                let inner_name = inner.file_name().to_string_lossy().into_owned();
-                if is_csv(&inner_name) {
-                    files.push(found(&inner, format!("{name}/{inner_name}")));
-                }
-            }
-            if !files.is_empty() {
-                tables.entry(table_name(&name, &path)?).or_default().extend(files);
-            }
-        } else if is_csv(&name) {
-            let stem = &name[..name.len() - ".csv".len()];
-            let file = found(&entry, name.clone());
-            tables.entry(table_name(stem, &path)?).or_default().push(file);
-        }
+        let stem = match file.name.split_once('/') {
+            Some((folder, _)) => folder,
+            None => &own[..own.len() - ".csv".len()],
+        };
+        let table = table_name(stem, &file.path)?;
+        tables.entry(table).or_default().push(file.into());
     }
     if tables.is_empty() {
         return Err(Error::new(
@@ -64,20 +53,15 @@ pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<FoundFile>>> {
     Ok(tables)
 }
 
-pub(super) fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
-    let failed = |error| Error::io(error, "list the folder", folder.display());
-    std::fs::read_dir(folder).map_err(failed)?.collect::<std::io::Result<_>>().map_err(failed)
+impl From<Entry> for FoundFile {
+    /// Its name is its path below the folder that was asked for.
+    fn from(file: Entry) -> Self {
+        Self { name: file.name, path: file.path, bytes: file.bytes }
+    }
 }
 
 pub(super) fn is_csv(name: &str) -> bool {
     !name.starts_with('.') && name.to_ascii_lowercase().ends_with(".csv")
-}
-
-/// A file that cannot be looked at counts as empty here; reading it says why, and holds up no other.
-pub(super) fn found(entry: &DirEntry, name: String) -> FoundFile {
-    let path = entry.path();
-    let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    FoundFile { name, bytes, path }
 }
 
 /// A table's name from that of a file: lower case, everything but letters and digits as `_`.

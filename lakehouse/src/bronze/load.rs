@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use northstar_iceberg::access::Access;
 use northstar_iceberg::commit::{CommitRequest, Outcome, RunContext};
+use northstar_iceberg::storage::landing::{FileState, open, state};
 use northstar_iceberg::write::{Expansion, TableWriter, WriteOptions, Written};
 use northstar_iceberg::{Lake, LakeTable, TableName};
 use sha2::{Digest, Sha256};
@@ -13,12 +14,12 @@ use uuid::Uuid;
 use super::folder::{self, FoundFile};
 use super::lineage::{BatchLineage, Lineage, SEQ_SUMMARY, SourceFile};
 use super::loaded::loaded;
-use super::read::{FileCounts, FileState, HashedFile, ReadBatch, Reading, read_batch};
+use super::read::{FileCounts, HashedFile, ReadBatch, Reading, read_batch};
 use super::report::{FileOutcome, FileReport, LoadReport, TableReport};
 use super::{define, quarantine};
 use crate::contract::{Contract, TableContract};
 use crate::sources::csv::{Column, CsvOptions};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Retry};
 
 /// How often a table is planned anew because another writer changed it meanwhile.
 const MOST_PLANS: u32 = 5;
@@ -156,6 +157,8 @@ impl<'a> Pending<'a> {
         let mut seen = HashSet::new();
         for (hashed, found) in hashed {
             match hashed {
+                // What S3 cannot give now is no fault of the file.
+                Err(error) if error.retry() != Retry::Never => return Err(error),
                 Err(error) => self.set_aside(&found.name, FileOutcome::Refused(error)),
                 Ok((sha256, state)) if seen.insert(sha256.clone()) => {
                     let source = SourceFile { name: found.name.clone(), sha256 };
@@ -246,6 +249,7 @@ impl<'a> Pending<'a> {
                     .map_err(broken_off)?;
             match columns {
                 Ok(columns) => return Ok(Some(columns)),
+                Err((_, error)) if error.retry() != Retry::Never => return Err(error),
                 Err((name, error)) => self.refuse(&name, error),
             }
         }
@@ -267,6 +271,7 @@ impl<'a> Pending<'a> {
             match checked {
                 Ok(true) => self.files.push(file),
                 Ok(false) => self.set_aside(&file.found.name, FileOutcome::Empty),
+                Err(error) if error.retry() != Retry::Never => return Err(error),
                 Err(error) => self.set_aside(&file.found.name, FileOutcome::Refused(error)),
             }
         }
@@ -432,15 +437,16 @@ fn again(error: Error) -> Result<Planned> {
     }
 }
 
-/// Whether an error says that this file is bad, rather than that the machine is.
+/// Whether an error says that this file is bad, rather than that the machine or S3 is.
 pub(super) fn file_is_at_fault(error: &Error) -> bool {
-    matches!(
+    let is_of_file = matches!(
         error.kind(),
         ErrorKind::InvalidData
             | ErrorKind::InvalidInput
             | ErrorKind::NotFound
             | ErrorKind::PermissionDenied
-    )
+    );
+    is_of_file && error.retry() == Retry::Never
 }
 
 pub(super) fn next_seq(table: &LakeTable) -> i64 {
@@ -457,8 +463,8 @@ pub(crate) fn batch_id(table: &LakeTable, hashes: &[String]) -> String {
 /// The SHA-256 of a file's content in hexadecimal, and the file's state before it was read.
 pub(crate) fn hash(file: &FoundFile) -> Result<(String, FileState)> {
     let failed = |error| Error::io(error, "read the file", file.path.display());
-    let state = FileState::of(file)?;
-    let mut reader = std::fs::File::open(&file.path).map_err(failed)?;
+    let state = state(&file.path, "look at the file")?;
+    let mut reader = open(&file.path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

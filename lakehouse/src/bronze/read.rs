@@ -5,10 +5,10 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 use northstar_iceberg::observer::{Event, Observer};
+use northstar_iceberg::storage::landing::{FileState, state};
 use northstar_iceberg::write::{TableWriter, Written};
 
 use super::folder::FoundFile;
@@ -27,26 +27,6 @@ pub(super) struct HashedFile {
     pub(super) found: FoundFile,
     pub(super) source: SourceFile,
     pub(super) state: FileState,
-}
-
-/// By what a change of a file is noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileState {
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
-
-impl FileState {
-    pub(crate) fn of(file: &FoundFile) -> Result<Self> {
-        let metadata = std::fs::metadata(&file.path)
-            .map_err(|error| Error::io(error, "look at the file", file.path.display()))?;
-        // A pipe would be waited for, and read once only.
-        if !metadata.is_file() {
-            return Err(Error::new(ErrorKind::InvalidData, "it is no file; move it elsewhere")
-                .with_context("path", file.path.display()));
-        }
-        Ok(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
-    }
 }
 
 /// What was read of one file.
@@ -198,7 +178,7 @@ fn parse(
             break;
         }
     }
-    if FileState::of(&file.found)? != file.state {
+    if state(&file.found.path, "look at the file")? != file.state {
         return Err(Error::new(
             ErrorKind::InvalidData,
             "the file changed while it was read; load it again once it is complete",

@@ -1,13 +1,16 @@
 //! The files of a batch: opened once for their content's hash, and known by it.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use northstar_iceberg::storage::landing::{self, FileState};
+
 use crate::bronze::folder::FoundFile;
 use crate::bronze::load::hash;
-use crate::bronze::read::FileState;
 use crate::{Error, ErrorKind, Result};
+
+/// What errors say could not be done.
+const READING: &str = "read the change file";
 
 /// How Parquet files begin.
 const PARQUET: &[u8; 4] = b"PAR1";
@@ -31,10 +34,8 @@ pub(super) struct ChangeFile {
 
 impl ChangeFile {
     fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::metadata(path)
-            .map_err(|error| Error::io(error, "read the change file", path.display()))?
-            .len();
         let name = path.display().to_string();
+        let bytes = landing::state(path, READING)?.bytes();
         let found = FoundFile { name, path: path.to_path_buf(), bytes };
         let (sha256, state) = hash(&found)?;
         Ok(Self { path: path.to_path_buf(), sha256, format: format(path)?, found, state })
@@ -55,7 +56,7 @@ impl ChangeFile {
     /// # Errors
     /// `InvalidData`, naming the file.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        if FileState::of(&self.found)? == self.state {
+        if landing::state(&self.path, READING)? == self.state {
             return Ok(());
         }
         Err(Error::new(
@@ -99,13 +100,15 @@ pub(super) fn open_any(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
 pub fn change_files(places: &[PathBuf], table: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for place in places {
-        let failed = |error| Error::io(error, "read the change file", place.display());
-        if !std::fs::metadata(place).map_err(failed)?.is_dir() {
+        if !landing::is_folder(place)? {
             files.push(place.clone());
             continue;
         }
         let before = files.len();
-        look_below(place, table, &mut files)?;
+        let below = landing::below(place, None)?;
+        files.extend(
+            below.into_iter().filter(|file| is_of(&file.name, table)).map(|file| file.path),
+        );
         if files.len() == before {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -117,33 +120,15 @@ pub fn change_files(places: &[PathBuf], table: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn look_below(folder: &Path, table: &str, files: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |error| Error::io(error, "list the folder", folder.display());
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>())
-        .map_err(failed)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-        let kind = entry.file_type().map_err(failed)?;
-        let is_wanted = [".csv", ".parquet"].iter().any(|end| {
-            let name = name.to_ascii_lowercase();
-            name.strip_suffix(end) == Some(table)
-        });
-        // A link to a folder is not followed: it may lead in a circle.
-        if kind.is_dir() && !name.starts_with('.') {
-            look_below(&path, table, files)?;
-        } else if is_wanted && path.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
+fn is_of(name: &str, table: &str) -> bool {
+    let own = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    [".csv", ".parquet"].iter().any(|end| own.strip_suffix(end) == Some(table))
 }
 
 fn format(path: &Path) -> Result<Format> {
-    let failed = |error| Error::io(error, "read the change file", path.display());
+    let failed = |error| Error::io(error, READING, path.display());
     let mut start = Vec::new();
-    File::open(path).map_err(failed)?.take(4).read_to_end(&mut start).map_err(failed)?;
+    landing::open(path)?.take(4).read_to_end(&mut start).map_err(failed)?;
     Ok(if start == PARQUET { Format::Parquet } else { Format::Csv })
 }
 

@@ -1,11 +1,12 @@
 //! Change rows from Parquet files: columns by name, types that lose nothing.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Schema};
+use arrow::error::ArrowError;
+use northstar_iceberg::storage::landing::{self, ParquetSource};
 use northstar_iceberg::table::schema::{arrow_type, iceberg_type};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -26,7 +27,7 @@ pub(super) type Described = (String, Option<ColumnType>);
 /// # Errors
 /// Those of reading, naming the file.
 pub(super) fn describe(file: &ChangeFile, renames: &Renames) -> Result<(Vec<Described>, u64)> {
-    let builder = open(file)?;
+    let (builder, _) = open(file)?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let fields = builder.schema().fields().iter();
     let columns = fields.map(|field| {
@@ -48,14 +49,17 @@ pub(super) fn read(
     columns: &[Column],
     renames: &Renames,
 ) -> Result<()> {
-    let builder = open(file)?;
+    let (builder, source) = open(file)?;
     let places = places(builder.schema(), columns, renames)
         .map_err(|error| error.with_context("file", file.name()))?;
-    let reader: ParquetRecordBatchReader =
-        builder.with_batch_size(BATCH_ROWS).build().map_err(|error| damaged(file, error))?;
+    let failed = |error| failed(file, &source, error);
+    let reader: ParquetRecordBatchReader = builder
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| failed(ArrowError::from(error)))?;
     let mut next = 1_i64;
     for rows in reader {
-        let rows = rows.map_err(|error| damaged(file, error))?;
+        let rows = rows.map_err(failed)?;
         let end = next + i64::try_from(rows.num_rows()).unwrap_or(0);
         let lines: Vec<i64> = (next..end).collect();
         let rows = typed(&rows, &places, columns)
@@ -66,10 +70,19 @@ pub(super) fn read(
     Ok(())
 }
 
-fn open(file: &ChangeFile) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let opened = File::open(&file.path)
-        .map_err(|error| Error::io(error, "read the change file", file.path.display()))?;
-    ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| damaged(file, error))
+type Opened = (ParquetRecordBatchReaderBuilder<ParquetSource>, ParquetSource);
+
+/// A reader, and the file to ask why reading failed.
+fn open(file: &ChangeFile) -> Result<Opened> {
+    let source = landing::open_parquet(&file.path)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(source.try_clone()?);
+    Ok((builder.map_err(|error| failed(file, &source, error.into()))?, source))
+}
+
+/// What S3 said, or else that the file changed or is damaged.
+fn failed(file: &ChangeFile, source: &ParquetSource, error: ArrowError) -> Error {
+    let failure = source.failure().or_else(|| file.check_unchanged().err());
+    failure.unwrap_or_else(|| damaged(file, error))
 }
 
 fn damaged(file: &ChangeFile, error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 
 use super::counters::Counters;
 use super::credentials::Renewed;
-use super::error::{is_expired, is_lost, kind_of};
+use super::error::{ReadOnly, is_expired, is_lost, kind_of};
 use super::http::Connector;
 use super::settings::{Encryption, S3Settings};
 use crate::{Error, ErrorKind};
@@ -36,6 +36,7 @@ pub(crate) struct Bucket {
     store: Arc<dyn ObjectStore>,
     uploads: Arc<dyn MultipartStore>,
     credentials: Option<Arc<Renewed>>,
+    is_read_only: bool,
 }
 
 impl Bucket {
@@ -79,13 +80,26 @@ impl Bucket {
                 .with_source(error)
         })?;
         let store = Arc::new(store);
-        Ok(Self { uploads: Arc::clone(&store) as _, store, credentials: Some(credentials) })
+        Ok(Self {
+            uploads: Arc::clone(&store) as _,
+            store,
+            credentials: Some(credentials),
+            is_read_only: settings.encryption == Encryption::ReadOnly,
+        })
     }
 
     /// A bucket in memory.
     #[cfg(test)]
     pub(crate) fn of(store: Arc<dyn ObjectStore>, uploads: Arc<dyn MultipartStore>) -> Self {
-        Self { store, uploads, credentials: None }
+        Self { store, uploads, credentials: None, is_read_only: false }
+    }
+
+    /// Refuses a change of a bucket that is only read from.
+    fn check_writes(&self) -> Result<()> {
+        if self.is_read_only {
+            return Err(object_store::Error::Generic { store: "S3", source: Box::new(ReadOnly) });
+        }
+        Ok(())
     }
 
     /// Whether a request may be sent again, with credentials that are asked for anew.
@@ -168,6 +182,9 @@ impl Bucket {
 
     /// One request; if it fails as a whole, each of its objects has failed.
     async fn remove_chunk(&self, keys: &[Path]) -> Vec<Result<()>> {
+        if self.is_read_only {
+            return keys.iter().map(|_| self.check_writes()).collect();
+        }
         let asked = futures::stream::iter(keys.to_vec()).map(Ok).boxed();
         let mut answers = self.store.delete_stream(asked);
         let mut outcomes = Vec::with_capacity(keys.len());
@@ -193,6 +210,7 @@ impl Bucket {
     }
 
     pub(super) async fn begin_upload(&self, key: &Path) -> Result<MultipartId> {
+        self.check_writes()?;
         let begun = self.uploads.create_multipart(key).await;
         match self.renews(begun.as_ref().err()).await {
             true => self.uploads.create_multipart(key).await,
@@ -288,6 +306,7 @@ impl ObjectStore for Bucket {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        self.check_writes()?;
         let put = self.store.put_opts(location, payload.clone(), options.clone()).await;
         match self.renews(put.as_ref().err()).await {
             true => self.store.put_opts(location, payload, options).await,
@@ -300,6 +319,7 @@ impl ObjectStore for Bucket {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        self.check_writes()?;
         self.store.put_multipart_opts(location, options).await
     }
 
@@ -307,7 +327,10 @@ impl ObjectStore for Bucket {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.store.delete_stream(locations)
+        match self.check_writes() {
+            Ok(()) => self.store.delete_stream(locations),
+            Err(refused) => futures::stream::iter([Err(refused)]).boxed(),
+        }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -319,6 +342,7 @@ impl ObjectStore for Bucket {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.check_writes()?;
         let copied = self.store.copy_opts(from, to, options.clone()).await;
         match self.renews(copied.as_ref().err()).await {
             true => self.store.copy_opts(from, to, options).await,

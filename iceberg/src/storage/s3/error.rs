@@ -85,6 +85,21 @@ impl StdError for NoCredentials {
     }
 }
 
+/// That nothing may be written, as nobody has said how it would be encrypted.
+#[derive(Debug)]
+pub(super) struct ReadOnly;
+
+impl fmt::Display for ReadOnly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "files in a bucket are encrypted with a key of KMS: name it with --kms-key, or leave \
+             encryption to the bucket with --allow-unencrypted",
+        )
+    }
+}
+
+impl StdError for ReadOnly {}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     Missing,
@@ -95,6 +110,7 @@ enum Cause {
     Region,
     Clock,
     Unencrypted,
+    ReadOnly,
     Unreachable,
     Other,
 }
@@ -117,6 +133,9 @@ impl Cause {
             }
             if inner.is::<NoCredentials>() {
                 return Self::NoCredentials;
+            }
+            if inner.is::<ReadOnly>() {
+                return Self::ReadOnly;
             }
             transport |= inner
                 .downcast_ref::<HttpError>()
@@ -184,6 +203,7 @@ pub(crate) fn kind_of(error: &object_store::Error) -> ErrorKind {
         }
         Cause::Region => ErrorKind::InvalidInput,
         Cause::Unencrypted => ErrorKind::Unsupported,
+        Cause::ReadOnly => ErrorKind::InvalidInput,
         Cause::Unreachable => ErrorKind::Unavailable,
         Cause::Other => ErrorKind::Storage,
     }
@@ -208,7 +228,7 @@ pub(crate) fn failed(
         Cause::Region => "; the bucket is in another region: name it with --s3-region",
         Cause::Clock => "; this machine's clock is wrong: set it",
         Cause::Unreachable => "; S3 does not answer or is busy: run this again later",
-        Cause::Missing | Cause::Exists | Cause::Unencrypted | Cause::Other => "",
+        Cause::Missing | Cause::Exists | Cause::Unencrypted | Cause::ReadOnly | Cause::Other => "",
     };
     let ours = Error::new(kind_of(&error), format!("cannot {doing}{advice}"))
         .with_context("path", location)

@@ -19,6 +19,8 @@ pub enum Encryption {
     /// As the bucket does by itself. Allowed by name only: it may be no encryption that an auditor
     /// takes for one.
     Unencrypted,
+    /// No object is written or removed: for sources of a warehouse that is in a folder.
+    ReadOnly,
 }
 
 /// How buckets are used: the same for all buckets of a process.

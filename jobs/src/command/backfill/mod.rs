@@ -9,7 +9,8 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use northstar_iceberg::{Error, Result};
+use northstar_iceberg::Result;
+use northstar_iceberg::storage::landing;
 use northstar_lakehouse::bronze::backfill::{
     BackfillJob, Filter, Listing, SourceReport, UnitName, UnitReport, list,
 };
@@ -29,6 +30,9 @@ const JOB: &str = "backfill";
 
 /// Runs the command that was asked for.
 pub(crate) async fn run(global: &Global, asked: &Backfill, printer: &Printer) -> Result<Done> {
+    let source = asked.source();
+    let places = [Some(source.from.as_path()), source.contract.as_deref()];
+    Warehouse::reads(global, places.into_iter().flatten()).await?;
     match asked {
         Backfill::Units { source, chosen } => units::run(global, source, chosen, printer).await,
         Backfill::Run { source, chosen, commit_units, commit_minutes, dry_run } => {
@@ -94,9 +98,7 @@ fn named(source: &Source, units: &[UnitName]) -> Result<Listing> {
 
 /// A folder that cannot be read is said before a warehouse is made for it.
 fn readable(from: &Path) -> Result<()> {
-    std::fs::read_dir(from)
-        .map(|_| ())
-        .map_err(|error| Error::io(error, "list the folder", from.display()))
+    landing::entries(from).map(drop)
 }
 
 /// A warehouse that is made if it is not there, with its progress.

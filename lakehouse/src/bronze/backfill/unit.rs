@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use northstar_iceberg::storage::landing;
 use serde::{Deserialize, Serialize};
 
 use crate::bronze::folder::{self, FoundFile};
@@ -161,21 +162,34 @@ pub struct Listing {
 pub fn list(from: &Path, filter: &Filter) -> Result<Listing> {
     let mut units: BTreeMap<UnitName, Vec<FoundFile>> = BTreeMap::new();
     let mut outside = Vec::new();
-    for (top, top_name) in children(from)? {
-        if !top.is_dir() {
-            outside.extend(folder::is_csv(&top_name).then_some(top_name));
+    for top in landing::entries(from)? {
+        if !top.is_folder {
+            outside.extend(folder::is_csv(&top.name).then_some(top.name));
             continue;
         }
-        let table = folder::table_name(&top_name, &top)?;
+        let table = folder::table_name(&top.name, &top.path)?;
         if !filter.takes_table(&table) {
             continue;
         }
-        for (middle, group) in children(&top)? {
-            let below = format!("{top_name}/{group}");
-            if !middle.is_dir() {
-                outside.extend(folder::is_csv(&group).then_some(below));
-            } else if filter.takes_group(&table, &group) {
-                of_group(&middle, &below, (&table, &group), filter, &mut units)?;
+        for file in landing::below(&top.path, Some(3))? {
+            let (below, is_folder) = (file.name.clone(), file.is_folder);
+            let file = FoundFile { name: format!("{}/{below}", top.name), ..file.into() };
+            let (group, period) = match below.split('/').collect::<Vec<_>>()[..] {
+                [own] => {
+                    outside.extend(folder::is_csv(own).then_some(file.name));
+                    continue;
+                }
+                [group, own] if folder::is_csv(own) => (group, &own[..own.len() - ".csv".len()]),
+                [group, period, own] if folder::is_csv(own) && !is_folder => (group, period),
+                _ => continue,
+            };
+            if !filter.takes_group(&table, group) {
+                continue;
+            }
+            let unit = UnitName::new(&table, group, period)
+                .map_err(|error| error.with_context("path", file.path.display()))?;
+            if filter.takes(&unit) {
+                units.entry(unit).or_default().push(file);
             }
         }
     }
@@ -188,55 +202,8 @@ pub fn list(from: &Path, filter: &Filter) -> Result<Listing> {
         files.sort();
         Unit { name, files }
     });
+    outside.sort();
     Ok(Listing { units: units.collect(), outside })
-}
-
-fn of_group(
-    path: &Path,
-    below: &str,
-    (table, group): (&str, &str),
-    filter: &Filter,
-    units: &mut BTreeMap<UnitName, Vec<FoundFile>>,
-) -> Result<()> {
-    for entry in folder::entries(path)? {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let (is_folder, is_csv) = (entry.path().is_dir(), folder::is_csv(&name));
-        if name.starts_with('.') || !(is_folder || is_csv) {
-            continue;
-        }
-        let period = if is_folder { &name[..] } else { &name[..name.len() - ".csv".len()] };
-        let unit = UnitName::new(table, group, period)
-            .map_err(|error| error.with_context("path", entry.path().display()))?;
-        if !filter.takes(&unit) {
-            continue;
-        }
-        let mut files = Vec::new();
-        if is_folder {
-            for inner in folder::entries(&entry.path())? {
-                let inner_name = inner.file_name().to_string_lossy().into_owned();
-                if folder::is_csv(&inner_name) && !inner.path().is_dir() {
-                    files.push(folder::found(&inner, format!("{below}/{name}/{inner_name}")));
-                }
-            }
-        } else {
-            files.push(folder::found(&entry, format!("{below}/{name}")));
-        }
-        if !files.is_empty() {
-            units.entry(unit).or_default().extend(files);
-        }
-    }
-    Ok(())
-}
-
-/// What a folder holds, without hidden entries, in order of names.
-fn children(path: &Path) -> Result<Vec<(std::path::PathBuf, String)>> {
-    let mut all: Vec<_> = folder::entries(path)?
-        .into_iter()
-        .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
-        .filter(|(_, name)| !name.starts_with('.'))
-        .collect();
-    all.sort();
-    Ok(all)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Waves: units of one table that are written, wherever, and committed together.
 
+use northstar_iceberg::storage::landing::state;
 use northstar_iceberg::{LakeTable, TableName};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use super::descriptor::SourceReport;
 use super::unit::{Filter, Unit, UnitName, list};
 use crate::bronze::lineage::{BatchLineage, SourceFile};
 use crate::bronze::load::{Pending, next_seq};
-use crate::bronze::read::{FileState, HashedFile};
+use crate::bronze::read::HashedFile;
 use crate::{Error, ErrorKind, Result};
 
 /// What all rows of a wave share. It is fixed before the first row is written, so that its units can be
@@ -159,7 +160,7 @@ impl BackfillJob<'_> {
 /// The files of a unit as far as a table can be made for them, for which their content is not hashed.
 fn to_look_at(unit: &Unit) -> impl Iterator<Item = HashedFile> {
     unit.files.iter().filter_map(|found| {
-        let state = FileState::of(found).ok()?;
+        let state = state(&found.path, "look at the file").ok()?;
         let source = SourceFile { name: found.name.clone(), sha256: String::new() };
         Some(HashedFile { found: found.clone(), source, state })
     })

@@ -1,11 +1,11 @@
 //! The header of a file: read, named, and compared with a table's columns.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use memchr::memchr_iter;
 use northstar_catalog::{Error, ErrorKind, Result};
+use northstar_iceberg::storage::landing::open;
 
 use super::names::name_columns;
 use super::split::{Kind, Split, Splitter};
@@ -58,11 +58,6 @@ pub fn read_header_from(
     options.check()?;
     let mut window = Window::new(Box::new(source), file.to_owned(), options.block_bytes);
     take_header(&mut window, renames, options)
-}
-
-/// Opens a file for reading.
-pub(super) fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| Error::io(error, "open", path.display()))
 }
 
 /// Reads the header and leaves `window` at the first record.

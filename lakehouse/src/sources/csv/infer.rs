@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use northstar_catalog::{Error, ErrorKind, Result};
+use northstar_iceberg::storage::landing::open;
 
-use super::header::{open, take_header};
+use super::header::take_header;
 use super::shape::Guess;
 use super::split::Kind;
 use super::stream::{Event, RecordStream};

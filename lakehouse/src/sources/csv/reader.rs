@@ -6,11 +6,12 @@ use std::path::Path;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use northstar_catalog::{Error, ErrorKind, Result};
+use northstar_iceberg::storage::landing::open;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::build::ColumnBuilder;
 use super::column::schema;
-use super::header::{match_columns, open, take_header};
+use super::header::{match_columns, take_header};
 use super::stream::{Event, RecordStream, Span};
 use super::window::Window;
 use super::{Column, CsvCounts, CsvOptions, Header, Reject, RejectReason, Renames};
