@@ -107,7 +107,8 @@ def single_objects(program: Program, client) -> None:  # noqa: ANN001
     doctor = lambda *words: program.run("--output", "json", "doctor", *words)  # noqa: E731
     keys = ["tables/foreign file.bin", "tables/ümlaut+plus.bin"]
     for key in keys:
-        client.put_object(Bucket=TABLES, Key=key, Body=b"as it was", ServerSideEncryption="AES256")
+        more = {"ServerSideEncryption": "AES256", "StorageClass": "STANDARD_IA"}
+        client.put_object(Bucket=TABLES, Key=key, Body=b"as it was", **more)
     client.put_object(Bucket=TABLES, Key="tables-of-others/file.bin", Body=b"", ServerSideEncryption="AES256")
     found = doctor("--objects").fails(1)
     count = len([key for key in objects(client, TABLES) if key.startswith("tables/")])
@@ -119,6 +120,7 @@ def single_objects(program: Program, client) -> None:  # noqa: ANN001
         got = client.get_object(Bucket=TABLES, Key=key)
         expect("key", got["SSEKMSKeyId"], KEY)
         expect("bytes", got["Body"].read(), b"as it was")
+        expect("storage class", got.get("StorageClass"), "STANDARD_IA")
     other = client.head_object(Bucket=TABLES, Key="tables-of-others/file.bin")
     expect("an object beside the warehouse", other["ServerSideEncryption"], "AES256")
 

@@ -3,7 +3,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{MetadataDirective, ServerSideEncryption};
+use aws_sdk_s3::types::{MetadataDirective, ServerSideEncryption, StorageClass};
 use futures::{StreamExt, TryStreamExt};
 use northstar_iceberg::{Error, ErrorKind, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -39,6 +39,8 @@ pub(crate) struct Looked<'a> {
 struct Bare {
     key: String,
     etag: String,
+    /// Kept as it is; S3 tells of none where it is the standard one.
+    class: Option<StorageClass>,
     bytes: i64,
 }
 
@@ -94,8 +96,8 @@ async fn looked_at(of: Looked<'_>, key: String) -> Result<Option<Bare>> {
     if is_encrypted(&head, of.kms_key) {
         return Ok(None);
     }
-    let etag = head.e_tag.unwrap_or_default();
-    Ok(Some(Bare { key, etag, bytes: head.content_length.unwrap_or(0) }))
+    let (etag, class) = (head.e_tag.unwrap_or_default(), head.storage_class);
+    Ok(Some(Bare { key, etag, class, bytes: head.content_length.unwrap_or(0) }))
 }
 
 fn is_encrypted(head: &HeadObjectOutput, kms_key: Option<&str>) -> bool {
@@ -157,6 +159,7 @@ async fn copied(of: Looked<'_>, object: &Bare, kms_key: &str) -> Result<()> {
         .copy_source(utf8_percent_encode(&source, NON_ALPHANUMERIC).to_string())
         .copy_source_if_match(&object.etag)
         .metadata_directive(MetadataDirective::Copy)
+        .set_storage_class(object.class.clone())
         .server_side_encryption(ServerSideEncryption::AwsKms)
         .ssekms_key_id(kms_key)
         .bucket_key_enabled(true)

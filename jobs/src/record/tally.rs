@@ -47,11 +47,11 @@ impl Tally {
 
     /// Adds files, with the size that they have now.
     pub(crate) fn files(&self, paths: &[PathBuf]) {
+        let bytes = landing::total_bytes(paths);
         let (_, inputs) = &mut *self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        inputs.bytes += bytes;
         for path in paths {
             inputs.files += 1;
-            inputs.bytes +=
-                landing::state(path, "look at the file").map_or(0, |state| state.bytes());
             if inputs.names.len() < MOST_NAMES {
                 inputs.names.push(name(path));
             }

@@ -11,10 +11,11 @@ use northstar_iceberg::{Lake, LakeTable, TableName};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::at_once::{LOOKS, READINGS, each};
 use super::folder::{self, FoundFile};
 use super::lineage::{BatchLineage, Lineage, SEQ_SUMMARY, SourceFile};
 use super::loaded::loaded;
-use super::read::{FileCounts, HashedFile, ReadBatch, Reading, read_batch};
+use super::read::{FileCounts, HashedFile, ReadBatch, Reading, has_records, read_batch};
 use super::report::{FileOutcome, FileReport, LoadReport, TableReport};
 use super::{define, quarantine};
 use crate::contract::{Contract, TableContract};
@@ -150,7 +151,8 @@ impl<'a> Pending<'a> {
     /// Reads each file once for its hash; of files with the same content, the first is loaded.
     pub(super) async fn hash(&mut self, files: Vec<FoundFile>) -> Result<()> {
         let hashed = tokio::task::spawn_blocking(move || {
-            files.into_iter().map(|file| (hash(&file), file)).collect::<Vec<_>>()
+            let hashed = each(&files, |file| &file.path, READINGS, hash);
+            hashed.into_iter().zip(files).collect::<Vec<_>>()
         })
         .await
         .map_err(broken_off)?;
@@ -260,10 +262,7 @@ impl<'a> Pending<'a> {
         let (renames, options) = (self.contract.renames(), self.job.options.csv.clone());
         let files: Vec<PathBuf> = self.files.iter().map(|file| file.found.path.clone()).collect();
         let checked = tokio::task::spawn_blocking(move || {
-            files
-                .iter()
-                .map(|path| super::read::has_records(path, &renames, &options))
-                .collect::<Vec<_>>()
+            each(&files, PathBuf::as_path, LOOKS, |path| has_records(path, &renames, &options))
         })
         .await
         .map_err(broken_off)?;

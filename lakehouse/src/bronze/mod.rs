@@ -3,6 +3,7 @@
 //! ```text
 //! folder ─▶ which files belong to which table
 //! loaded ─▶ which of them are in the table already (by content), asked of the table itself
+//! at_once ─▶ many files looked at, several at once where they are in a bucket
 //! define ─▶ the table, made if it is not there: columns inferred or as the contract says
 //! read   ─▶ rows with lineage, and rejects, through bounded channels
 //! load   ─▶ quarantine first, then the rows: one commit each, a no-op when repeated
@@ -12,6 +13,7 @@
 //! Invariants: W1 (rows read = landed + quarantined), W2 (the same files again make no snapshot), W3
 //! (`_seq` moves only with its rows), W4 (a crash leaves the old or the new snapshot).
 
+pub(crate) mod at_once;
 pub mod backfill;
 pub(crate) mod define;
 pub mod folder;

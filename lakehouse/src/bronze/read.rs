@@ -189,8 +189,12 @@ fn parse(
     Ok(FileCounts { rows: counted.rows, rejects: counted.rejects, damaged_line: reader.damaged() })
 }
 
+/// So much is read of a file whose beginning alone is looked at.
+const LOOK_BYTES: usize = 64 << 10;
+
 /// Whether a file holds anything behind its header, which is checked on the way.
 pub(crate) fn has_records(path: &Path, renames: &Renames, options: &CsvOptions) -> Result<bool> {
+    let options = &CsvOptions { block_bytes: LOOK_BYTES, ..options.clone() };
     let header = read_header(path, renames, options)?;
     let columns: Vec<Column> =
         header.columns.iter().map(|column| Column::new(&column.name, ColumnType::String)).collect();

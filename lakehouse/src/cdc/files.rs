@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use northstar_iceberg::storage::landing::{self, FileState};
 
+use crate::bronze::at_once::{READINGS, each};
 use crate::bronze::folder::FoundFile;
 use crate::bronze::load::hash;
 use crate::{Error, ErrorKind, Result};
@@ -85,8 +86,8 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
 /// # Errors
 /// Those of reading a file, naming it.
 pub(super) fn open_any(paths: &[PathBuf]) -> Result<Vec<ChangeFile>> {
-    let opened = paths.iter().map(|path| ChangeFile::open(path));
-    let mut files = opened.collect::<Result<Vec<_>>>()?;
+    let opened = each(paths, PathBuf::as_path, READINGS, |path| ChangeFile::open(path));
+    let mut files = opened.into_iter().collect::<Result<Vec<_>>>()?;
     files.sort_by(|a, b| a.sha256.cmp(&b.sha256));
     files.dedup_by(|a, b| a.sha256 == b.sha256);
     Ok(files)

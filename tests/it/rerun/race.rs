@@ -55,11 +55,11 @@ impl Observer for Between {
 }
 
 /// What a merge brings meanwhile, and what both leave.
-const CASES: [(&str, [&str; 3]); 4] = [
+const CASES: [(&str, &[&str]); 5] = [
     // A newer state of a row that the rerun was about to mend.
     (
         "4,000b,1,01,1,7,2024-05-02 08:00:00,3,newer",
-        [
+        &[
             "1|7|2024-05-02T08:00:00|3|newer|000b/0000000001/01|false",
             "2|7|2024-05-03T08:00:00|1|b|000a/0000000002/01|false",
             "3|8|2024-05-03T08:00:00|1|c|000a/0000000003/01|false",
@@ -68,7 +68,7 @@ const CASES: [(&str, [&str; 3]); 4] = [
     // A newer state that moves such a row away.
     (
         "4,000b,1,01,1,8,2024-05-02 08:00:00,3,away",
-        [
+        &[
             "1|8|2024-05-02T08:00:00|3|away|000b/0000000001/01|false",
             "2|7|2024-05-03T08:00:00|1|b|000a/0000000002/01|false",
             "3|8|2024-05-03T08:00:00|1|c|000a/0000000003/01|false",
@@ -77,7 +77,7 @@ const CASES: [(&str, [&str; 3]); 4] = [
     // One that moves another row into the scope.
     (
         "4,000b,1,01,3,7,2024-05-03 08:00:00,2,in",
-        [
+        &[
             "1|7|2024-05-02T08:00:00|2|a|000a/0000000001/01|false",
             "2|7|2024-05-03T08:00:00|1|b|000a/0000000002/01|false",
             "3|7|2024-05-03T08:00:00|2|in|000b/0000000001/01|false",
@@ -86,10 +86,20 @@ const CASES: [(&str, [&str; 3]); 4] = [
     // The newest state of a row that the rerun was about to insert.
     (
         "4,000b,1,01,2,7,2024-05-03 08:00:00,4,back",
-        [
+        &[
             "1|7|2024-05-02T08:00:00|2|a|000a/0000000001/01|false",
             "2|7|2024-05-03T08:00:00|4|back|000b/0000000001/01|false",
             "3|8|2024-05-03T08:00:00|1|c|000a/0000000003/01|false",
+        ],
+    ),
+    // A row of a key that nobody knew, in the middle of the scope.
+    (
+        "2,000b,1,01,4,7,2024-05-04 08:00:00,1,new",
+        &[
+            "1|7|2024-05-02T08:00:00|2|a|000a/0000000001/01|false",
+            "2|7|2024-05-03T08:00:00|1|b|000a/0000000002/01|false",
+            "3|8|2024-05-03T08:00:00|1|c|000a/0000000003/01|false",
+            "4|7|2024-05-04T08:00:00|1|new|000b/0000000001/01|false",
         ],
     ),
 ];

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use entries::{Entry, below, entries, is_folder};
 pub use reading::{ParquetSource, Source, open, open_parquet, read_text};
-pub use state::{FileState, state};
+pub use state::{FileState, state, total_bytes};
 
 use super::place::{Object, Place};
 use crate::{Error, ErrorKind, Result};

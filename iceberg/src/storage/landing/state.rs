@@ -1,12 +1,17 @@
 //! By what a change of a file is noticed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use futures::{StreamExt, stream};
 
 use super::super::place::Object;
 use super::super::{s3, stores};
 use super::{Spot, not_there};
 use crate::{Error, ErrorKind, Result};
+
+/// How many objects are looked at at once.
+const CONCURRENT_LOOKS: usize = 32;
 
 /// How a file is: of a local one its size and when it was written, of an object its size and the tag
 /// that S3 gives to what was written.
@@ -38,6 +43,26 @@ pub fn state(path: &Path, doing: &str) -> Result<FileState> {
         Spot::Bucket(object) => object,
     };
     stores::wait(async move { of_object(&object).await })??.ok_or_else(|| not_there(doing, path))
+}
+
+/// The size of files together; one that cannot be looked at counts as empty. Blocking.
+pub fn total_bytes(paths: &[PathBuf]) -> u64 {
+    let spots = paths.iter().filter_map(|path| Spot::of(path).ok());
+    let (mut bytes, mut objects) = (0, Vec::new());
+    for spot in spots {
+        match spot {
+            Spot::Local(path) => bytes += std::fs::metadata(path).map_or(0, |about| about.len()),
+            Spot::Bucket(object) => objects.push(object),
+        }
+    }
+    if objects.is_empty() {
+        return bytes;
+    }
+    let looks = stream::iter(objects)
+        .map(|object| async move { of_object(&object).await.ok().flatten() })
+        .buffer_unordered(CONCURRENT_LOOKS)
+        .fold(0, |sum, state| async move { sum + state.map_or(0, |state| state.bytes) });
+    bytes + stores::wait(looks).unwrap_or(0)
 }
 
 fn of_local(path: &Path, doing: &str) -> Result<FileState> {

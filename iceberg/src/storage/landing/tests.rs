@@ -86,6 +86,8 @@ async fn a_bucket_holds_what_a_folder_does() {
             assert_eq!(state(&file.path, "look").unwrap().bytes(), file.bytes);
             assert!(!is_folder(&file.path).unwrap());
         }
+        let two = ["in/labs/x.csv", "gone", "other/x.csv"].map(|name| root.join(name));
+        assert_eq!(total_bytes(&two), 13 + 11);
         assert!(is_folder(&root.join("in/lab")).unwrap());
         for gone in ["in/la", "none"] {
             let gone = root.join(gone);

@@ -9,6 +9,7 @@ use northstar_iceberg::sql::{LakeTables, SqlOptions, SqlSession, from_datafusion
 use northstar_iceberg::{Lake, TableName};
 
 use super::unit::Unit;
+use crate::bronze::at_once::{LOOKS, READINGS, each};
 use crate::bronze::folder::FoundFile;
 use crate::bronze::lineage::{BATCH_ID, FILE_SHA256, SOURCE_FILE, SOURCE_TABLE};
 use crate::bronze::load::hash;
@@ -88,19 +89,22 @@ impl States<'_> {
             // A file that cannot be read is pending: its unit says why when it is loaded.
             let is_empty =
                 |file: &FoundFile| matches!(has_records(&file.path, &renames, self.csv), Ok(false));
-            tokio::task::block_in_place(|| {
-                for at in places {
-                    let mut rest =
-                        units[at].files.iter().filter(|file| !known.contains(&file.name));
-                    states[at] = match rest.all(is_empty) {
-                        false => UnitState::Pending,
-                        true if units[at].files.iter().any(|file| known.contains(&file.name)) => {
-                            UnitState::Done
-                        }
-                        true => UnitState::Empty,
-                    };
+            let state = |unit: &&Unit| {
+                let mut rest = unit.files.iter().filter(|file| !known.contains(&file.name));
+                match rest.all(is_empty) {
+                    false => UnitState::Pending,
+                    true if unit.files.iter().any(|file| known.contains(&file.name)) => {
+                        UnitState::Done
+                    }
+                    true => UnitState::Empty,
                 }
-            });
+            };
+            let of_table: Vec<&Unit> = places.iter().map(|at| &units[*at]).collect();
+            let made =
+                tokio::task::block_in_place(|| each(&of_table, |unit| unit.place(), LOOKS, state));
+            for (at, state) in places.into_iter().zip(made) {
+                states[at] = state;
+            }
         }
         Ok(states)
     }
@@ -116,10 +120,14 @@ impl States<'_> {
         // What a file is known by, and its name; a file that cannot be read is not known.
         let keys: Vec<(String, &str)> = match self.known_by {
             KnownBy::Name => files.iter().map(|file| (file.name.clone(), &file.name[..])).collect(),
-            KnownBy::Content => tokio::task::block_in_place(|| {
-                let hashed = |file: &&&'_ FoundFile| hash(file).ok().map(|(sha256, _)| sha256);
-                files.iter().filter_map(|file| Some((hashed(&file)?, &file.name[..]))).collect()
-            }),
+            KnownBy::Content => {
+                let hashed = |file: &&FoundFile| hash(file).ok().map(|(sha256, _)| sha256);
+                let hashes = tokio::task::block_in_place(|| {
+                    each(files, |file| &file.path, READINGS, hashed)
+                });
+                let named = hashes.into_iter().zip(files);
+                named.filter_map(|(sha256, file)| Some((sha256?, &file.name[..]))).collect()
+            }
         };
         let tables = Arc::new(LakeTables::new(lake.clone(), access.clone()));
         let asking = Asking { session: SqlSession::new(SqlOptions::default(), tables)?, name };

@@ -110,6 +110,11 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// Where its first file is.
+    pub(super) fn place(&self) -> &Path {
+        self.files.first().map_or(Path::new(""), |file| &file.path)
+    }
+
     /// The size of its files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()

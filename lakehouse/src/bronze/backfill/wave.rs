@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::BackfillJob;
 use super::descriptor::SourceReport;
 use super::unit::{Filter, Unit, UnitName, list};
+use crate::bronze::at_once::{LOOKS, each};
+use crate::bronze::folder::FoundFile;
 use crate::bronze::lineage::{BatchLineage, SourceFile};
 use crate::bronze::load::{Pending, next_seq};
 use crate::bronze::read::HashedFile;
@@ -147,7 +149,7 @@ impl BackfillJob<'_> {
         let from = self.from.clone();
         let listing = tokio::task::block_in_place(|| list(&from, &filter))?;
         let mut pending = Pending::new(load, name);
-        pending.files = listing.units.iter().flat_map(to_look_at).collect();
+        pending.files = tokio::task::block_in_place(|| to_look_at(&listing.units));
         // Files that cannot be read are refused here without a word: their units say why, if there are
         // others to make a table for.
         Ok(match pending.table().await? {
@@ -157,11 +159,14 @@ impl BackfillJob<'_> {
     }
 }
 
-/// The files of a unit as far as a table can be made for them, for which their content is not hashed.
-fn to_look_at(unit: &Unit) -> impl Iterator<Item = HashedFile> {
-    unit.files.iter().filter_map(|found| {
-        let state = state(&found.path, "look at the file").ok()?;
+/// The files of units as far as a table can be made for them, for which their content is not hashed.
+fn to_look_at(units: &[Unit]) -> Vec<HashedFile> {
+    let files: Vec<&FoundFile> = units.iter().flat_map(|unit| &unit.files).collect();
+    let states =
+        each(&files, |file| &file.path, LOOKS, |file| state(&file.path, "look at the file"));
+    let known = files.into_iter().zip(states).filter_map(|(found, state)| {
         let source = SourceFile { name: found.name.clone(), sha256: String::new() };
-        Some(HashedFile { found: found.clone(), source, state })
-    })
+        Some(HashedFile { found: found.clone(), source, state: state.ok()? })
+    });
+    known.collect()
 }
