@@ -197,7 +197,7 @@ def no_credentials(bench: Bench, proxy: Proxy) -> None:
     none = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
     program = bench.place("no-credentials", proxy.with_rule(lambda _: PASS).url)
     program.env = none
-    run = program.run(*bench.load(bench.second)).fails(1, "AWS_PROFILE")
+    run = program.run(*bench.load(bench.second)).fails(3, "AWS_PROFILE")
     assert not proxy.seen.requests
     assert bench.finishes(program, run) == "old"
     print("  no-credentials: as it was", flush=True)

@@ -158,6 +158,9 @@ def backfill(binary: Path, root: Path, server: Server, proxy: Proxy) -> None:
     """Units of a bucket, in one process and in steps."""
     units(root / "units")
     put(server.client(), root / "units", "units")
+    # What consoles put where a folder is made that holds nothing yet.
+    (root / "units/history/later").mkdir()
+    server.client().put_object(Bucket=BUCKET, Key="in coming/units/history/later/", Body=b"")
     answers = []
     local = Program(binary, root, str(root / "local-units"))
     bucket = Bucket.at(binary, root / "backfill", proxy.url)
@@ -187,6 +190,23 @@ def backfill(binary: Path, root: Path, server: Server, proxy: Proxy) -> None:
     assert count == 5 * (4 * 300 + 1), count
     assert len(bucket.table("bronze.quarantine")) - 1 == 5
     print(f"  {count} rows of 20 units")
+
+
+def unreadable(binary: Path, root: Path, proxy: Proxy) -> None:
+    """Objects that may be listed and not read: each is refused with its reason; S3 that is away ends the job."""
+    options = ("--from", f"{ROOT}/units/history", "--into", "bronze")
+    read = lambda request: request.path.endswith(".csv")  # noqa: E731
+    bucket = Bucket.at(binary, root / "unreadable", proxy.with_rule(always(DENIED, read)).url)
+    bucket.run("backfill", "run", *options).fails(1, "visit/g0/2024-01.csv", "check the s3 rights")
+    proxy.with_rule(always(BUSY, read))
+    bucket.run("--s3-retries", "0", "backfill", "run", *options).fails(3, "run this again later")
+    one = always(BUSY, lambda request: request.path.endswith("visit/g3/2024-04.csv"))
+    proxy.with_rule(one)
+    bucket.run("--s3-retries", "0", "backfill", "run", *options).fails(3, "run this again later")
+    proxy.with_rule(lambda _: PASS)
+    bucket.run("backfill", "run", *options).ok()
+    assert len(bucket.table("bronze.visit")) - 1 == 5 * (4 * 300 + 1)
+    print("  unreadable: told, and then done")
 
 
 def bad_days(binary: Path, root: Path, server: Server, proxy: Proxy) -> None:
@@ -288,7 +308,10 @@ def main() -> None:
         root = Path(folder)
         with Server.ministack(root) as server, Proxy(server.url) as proxy:
             server.client().create_bucket(Bucket=BUCKET)
-            for step in (alike_from_both, parquet, backfill, bad_days, replaced, refused):
+            for step in (alike_from_both, parquet, backfill):
+                step(binary, root, server, proxy)
+            unreadable(binary, root, proxy)
+            for step in (bad_days, replaced, refused):
                 step(binary, root, server, proxy)
 
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_store::ObjectStoreExt;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, Length};
 use prost::bytes::{Buf, Bytes};
@@ -54,6 +53,7 @@ pub(crate) fn open(location: &str) -> Result<Input> {
         bucket,
         object,
         size_bytes: about.size,
+        tag: about.e_tag,
         blocks: Mutex::default(),
     })))
 }
@@ -104,6 +104,8 @@ pub(crate) struct ObjectReader {
     bucket: Arc<Bucket>,
     object: Object,
     size_bytes: u64,
+    /// What was opened; another is not read.
+    tag: Option<String>,
     /// By their number, the one that was used last at the end.
     blocks: Mutex<Vec<(u64, Bytes)>>,
 }
@@ -161,8 +163,9 @@ impl ObjectReader {
 
     fn range(&self, from: u64, to: u64) -> Result<Bytes> {
         let (bucket, key) = (Arc::clone(&self.bucket), self.object.key.clone());
-        let read = stores::wait(async move { bucket.get_range(&key, from..to).await })?;
-        read.map_err(|error| s3::failed(error, "read a file", self.object.location()))
+        let tag = self.tag.clone();
+        let read = stores::wait(async move { bucket.read_range(&key, from..to, tag).await })?;
+        read.map_err(|error| s3::unchanged(error, &self.object))
     }
 }
 

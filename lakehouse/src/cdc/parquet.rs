@@ -81,7 +81,8 @@ fn open(file: &ChangeFile) -> Result<Opened> {
 
 /// What S3 said, or else that the file changed or is damaged.
 fn failed(file: &ChangeFile, source: &ParquetSource, error: ArrowError) -> Error {
-    let failure = source.failure().or_else(|| file.check_unchanged().err());
+    let of_s3 = source.failure().filter(|failure| failure.kind() != ErrorKind::Damaged);
+    let failure = of_s3.or_else(|| file.check_unchanged().err());
     failure.unwrap_or_else(|| damaged(file, error))
 }
 

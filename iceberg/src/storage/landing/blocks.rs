@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use object_store::{GetOptions, GetRange, ObjectStore};
 use prost::bytes::{Buf, Bytes};
 
 use super::super::place::Object;
@@ -78,27 +77,9 @@ impl Blocks {
     fn ask(&self, range: Range<u64>) -> Result<Answer<Result<Bytes>>> {
         let (object, tag) = (self.object.clone(), self.tag.clone());
         stores::begin(async move {
-            let options = GetOptions {
-                range: Some(GetRange::Bounded(range)),
-                if_match: tag,
-                ..GetOptions::default()
-            };
             let bucket = stores::bucket(&object.bucket)?;
-            let got = match bucket.get_opts(&object.key, options).await {
-                Ok(got) => got.bytes().await,
-                Err(error) => Err(error),
-            };
-            got.map_err(|error| match error {
-                object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => {
-                    changed(&object)
-                }
-                error => s3::failed(error, "read a file", object.location()),
-            })
+            let read = bucket.read_range(&object.key, range, tag).await;
+            read.map_err(|error| s3::unchanged(error, &object))
         })
     }
-}
-
-fn changed(object: &Object) -> Error {
-    let message = "the file changed while it was read; run this again once it is complete";
-    Error::new(ErrorKind::InvalidData, message).with_context("file", object.location())
 }

@@ -34,7 +34,7 @@ pub fn entries(folder: &Path) -> Result<Vec<Entry>> {
         Spot::Local(path) => in_folder(&path),
         Spot::Bucket(root) => {
             let listed = stores::wait(async move { in_prefix(&root).await })??;
-            if listed.is_empty() { Err(not_there("list the folder", folder)) } else { Ok(listed) }
+            listed.ok_or_else(|| not_there("list the folder", folder))
         }
     }
 }
@@ -56,9 +56,7 @@ pub fn below(folder: &Path, deepest: Option<usize>) -> Result<Vec<Entry>> {
         }
         Spot::Bucket(root) => {
             let listed = stores::wait(async move { below_prefix(&root).await })??;
-            if listed.is_empty() {
-                return Err(not_there("list the folder", folder));
-            }
+            let listed = listed.ok_or_else(|| not_there("list the folder", folder))?;
             let is_shown = |file: &Entry| !file.name.split('/').any(|name| name.starts_with('.'));
             let cut = |file| cut(file, deepest, folder);
             let mut files: Vec<Entry> = listed.into_iter().filter(is_shown).map(cut).collect();
@@ -139,10 +137,14 @@ fn cut(file: Entry, deepest: Option<usize>, root: &Path) -> Entry {
     }
 }
 
-async fn in_prefix(root: &Object) -> Result<Vec<Entry>> {
+/// None if there is no such prefix.
+async fn in_prefix(root: &Object) -> Result<Option<Vec<Entry>>> {
     let failed = |error| s3::failed(error, "look through a prefix", root.location());
     let bucket = stores::bucket(&root.bucket)?;
     let listed = bucket.list_with_delimiter(Some(&root.key)).await.map_err(failed)?;
+    if listed.objects.is_empty() && listed.common_prefixes.is_empty() {
+        return Ok(None);
+    }
     let entry = |key: &object_store::path::Path, is_folder, bytes| {
         let name = key.filename().unwrap_or_default().to_string();
         let object = Object { bucket: root.bucket.clone(), key: key.clone() };
@@ -158,13 +160,17 @@ async fn in_prefix(root: &Object) -> Result<Vec<Entry>> {
             all.insert((one.name.clone(), one.is_folder), one);
         }
     }
-    Ok(all.into_values().collect())
+    Ok(Some(all.into_values().collect()))
 }
 
-async fn below_prefix(root: &Object) -> Result<Vec<Entry>> {
+/// None if there is no such prefix.
+async fn below_prefix(root: &Object) -> Result<Option<Vec<Entry>>> {
     let failed = |error| s3::failed(error, "look through a prefix", root.location());
     let bucket = stores::bucket(&root.bucket)?;
     let listed: Vec<_> = bucket.list_below(&root.key).try_collect().await.map_err(failed)?;
+    if listed.is_empty() {
+        return Ok(None);
+    }
     let mut all: Vec<Entry> = listed
         .into_iter()
         .filter_map(|meta| {
@@ -177,5 +183,5 @@ async fn below_prefix(root: &Object) -> Result<Vec<Entry>> {
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(all)
+    Ok(Some(all))
 }

@@ -41,11 +41,8 @@ impl Spot {
     /// `Unsupported` for another kind of store, and for a key that has segments which no object store
     /// takes.
     fn of(path: &Path) -> Result<Self> {
-        let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else {
+        if !path.to_str().is_some_and(|text| text.contains("://")) {
             return Ok(Self::Local(path.to_path_buf()));
-        };
-        if scheme.eq_ignore_ascii_case("file") {
-            return Ok(Self::Local(PathBuf::from(rest)));
         }
         if !is_in_bucket(path) {
             return Err(Error::new(

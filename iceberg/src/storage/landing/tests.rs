@@ -147,7 +147,7 @@ async fn an_object_that_is_replaced_while_it_is_read_is_told() {
 
 #[test]
 fn other_stores_are_refused() {
-    for other in ["gs://b/k", "https://b/k", "s3:///k"] {
+    for other in ["file:///k", "gs://b/k", "https://b/k", "s3:///k"] {
         let error = entries(Path::new(other)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{other}");
     }

@@ -2,6 +2,7 @@
 //! have expired.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,9 +12,9 @@ use object_store::aws::{AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, CopyOptions, GetOptions, GetResult, ListResult, MultipartId,
-    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result, RetryConfig,
+    BackoffConfig, ClientOptions, CopyOptions, GetOptions, GetRange, GetResult, ListResult,
+    MultipartId, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, RetryConfig,
 };
 use prost::bytes::Bytes;
 use tokio::runtime::Handle;
@@ -125,6 +126,18 @@ impl Bucket {
     /// All bytes of an object.
     pub(crate) async fn read(&self, key: &Path) -> Result<Bytes> {
         self.get(key).await?.bytes().await
+    }
+
+    /// Some bytes of an object, if it is still the one that has this tag.
+    pub(crate) async fn read_range(
+        &self,
+        key: &Path,
+        range: Range<u64>,
+        tag: Option<String>,
+    ) -> Result<Bytes> {
+        let range = Some(GetRange::Bounded(range));
+        let options = GetOptions { range, if_match: tag, ..GetOptions::default() };
+        self.get_opts(key, options).await?.bytes().await
     }
 
     /// Writes a new object with one request, and never over one that is there.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use super::super::place::Object;
 use crate::{Error, ErrorKind, Retry};
 
 /// What S3 said when it did not do what it was asked.
@@ -234,9 +235,19 @@ pub(crate) fn failed(
         .with_context("path", location)
         .with_source(error);
     match cause {
-        Cause::Expired => ours.with_retry(Retry::Again),
+        // The chain, or the service behind it, may answer the next time; none of these is one file's fault.
+        Cause::Expired | Cause::NoCredentials | Cause::Clock => ours.with_retry(Retry::Again),
         _ => ours,
     }
+}
+
+/// An error of reading an object that was opened before: it was replaced since, or what S3 says.
+pub(crate) fn unchanged(error: object_store::Error, object: &Object) -> Error {
+    if !matches!(error, object_store::Error::Precondition { .. }) {
+        return failed(error, "read a file", object.location());
+    }
+    let message = "the file changed while it was read; run this again once it is complete";
+    Error::new(ErrorKind::InvalidData, message).with_context("file", object.location())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod upload;
 pub(crate) use bucket::{Bucket, whole_seconds_ms};
 pub(crate) use counters::Counters;
 pub use counters::S3Usage;
-pub(crate) use error::{failed, kind_of, kind_of_text};
+pub(crate) use error::{failed, kind_of, kind_of_text, unchanged};
 pub use settings::{Encryption, S3Settings};
 pub use upload::Upload;
 

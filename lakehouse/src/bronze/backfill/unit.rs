@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use northstar_iceberg::storage::landing;
+use northstar_iceberg::storage::landing::{self, Entry};
 use serde::{Deserialize, Serialize};
 
 use crate::bronze::folder::{self, FoundFile};
@@ -176,7 +176,7 @@ pub fn list(from: &Path, filter: &Filter) -> Result<Listing> {
         if !filter.takes_table(&table) {
             continue;
         }
-        for file in landing::below(&top.path, Some(3))? {
+        for file in files_of(&top.path, &table, filter)? {
             let (below, is_folder) = (file.name.clone(), file.is_folder);
             let file = FoundFile { name: format!("{}/{below}", top.name), ..file.into() };
             let (group, period) = match below.split('/').collect::<Vec<_>>()[..] {
@@ -188,9 +188,6 @@ pub fn list(from: &Path, filter: &Filter) -> Result<Listing> {
                 [group, period, own] if folder::is_csv(own) && !is_folder => (group, period),
                 _ => continue,
             };
-            if !filter.takes_group(&table, group) {
-                continue;
-            }
             let unit = UnitName::new(&table, group, period)
                 .map_err(|error| error.with_context("path", file.path.display()))?;
             if filter.takes(&unit) {
@@ -209,6 +206,25 @@ pub fn list(from: &Path, filter: &Filter) -> Result<Listing> {
     });
     outside.sort();
     Ok(Listing { units: units.collect(), outside })
+}
+
+/// The files of a table's folder, of chosen groups if some are chosen; names are below the folder.
+fn files_of(folder: &Path, table: &str, filter: &Filter) -> Result<Vec<Entry>> {
+    if filter.groups.is_empty() && filter.units.is_empty() {
+        return landing::below(folder, Some(3));
+    }
+    let mut files = Vec::new();
+    for entry in landing::entries(folder)? {
+        if !entry.is_folder {
+            files.push(entry);
+        } else if filter.takes_group(table, &entry.name) {
+            let below = landing::below(&entry.path, Some(2))?.into_iter();
+            files.extend(
+                below.map(|file| Entry { name: format!("{}/{}", entry.name, file.name), ..file }),
+            );
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::BackfillJob;
 use super::descriptor::SourceReport;
 use super::unit::{Filter, Unit, UnitName, list};
+use crate::bronze::FileOutcome;
 use crate::bronze::at_once::{LOOKS, each};
 use crate::bronze::folder::FoundFile;
 use crate::bronze::lineage::{BatchLineage, SourceFile};
 use crate::bronze::load::{Pending, next_seq};
 use crate::bronze::read::HashedFile;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Retry};
 
 /// What all rows of a wave share. It is fixed before the first row is written, so that its units can be
 /// written anywhere and in any order.
@@ -149,7 +150,7 @@ impl BackfillJob<'_> {
         let from = self.from.clone();
         let listing = tokio::task::block_in_place(|| list(&from, &filter))?;
         let mut pending = Pending::new(load, name);
-        pending.files = tokio::task::block_in_place(|| to_look_at(&listing.units));
+        tokio::task::block_in_place(|| look_at(&mut pending, &listing.units))?;
         // Files that cannot be read are refused here without a word: their units say why, if there are
         // others to make a table for.
         Ok(match pending.table().await? {
@@ -159,14 +160,22 @@ impl BackfillJob<'_> {
     }
 }
 
-/// The files of units as far as a table can be made for them, for which their content is not hashed.
-fn to_look_at(units: &[Unit]) -> Vec<HashedFile> {
+/// Takes the files of units as far as a table can be made for them, for which their content is not
+/// hashed. Of a file that cannot be looked at it is said why.
+///
+/// # Errors
+/// What may pass, such as S3 that is busy: the columns of a table do not depend on what could be read.
+fn look_at(pending: &mut Pending<'_>, units: &[Unit]) -> Result<()> {
     let files: Vec<&FoundFile> = units.iter().flat_map(|unit| &unit.files).collect();
     let states =
         each(&files, |file| &file.path, LOOKS, |file| state(&file.path, "look at the file"));
-    let known = files.into_iter().zip(states).filter_map(|(found, state)| {
+    for (found, state) in files.into_iter().zip(states) {
         let source = SourceFile { name: found.name.clone(), sha256: String::new() };
-        Some(HashedFile { found: found.clone(), source, state: state.ok()? })
-    });
-    known.collect()
+        match state {
+            Ok(state) => pending.files.push(HashedFile { found: found.clone(), source, state }),
+            Err(error) if error.retry() != Retry::Never => return Err(error),
+            Err(error) => pending.set_aside(&found.name, FileOutcome::Refused(error)),
+        }
+    }
+    Ok(())
 }
