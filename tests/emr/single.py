@@ -82,8 +82,9 @@ def signals(bed: Bed) -> None:
         bed.gate.hold("*sql*")
         process = bed.launch("--warehouse", str(bed.lake), "sql", SLOW)
         child = bed.gate.arrived()
-        bed.gate.go()
+        # While it is held: a process that is just becoming the program has no environment to be known by.
         expect("both run", {process.pid, child} <= set(bed.processes()), True)
+        bed.gate.go()
         process.send_signal(number)
         process.communicate()
         expected = -9 if number == signal.SIGKILL else 128 + number
