@@ -181,6 +181,12 @@ def ended(pid: int) -> None:
     os.close(handle)
 
 
+def became(pid: int, program: str) -> None:
+    """Waits until a process, which runs, has become a program."""
+    while os.readlink(f"/proc/{pid}/exe") != program:
+        os.sched_yield()
+
+
 def parent(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bed import LAUNCHER, Bed, ended, expect
+from bed import LAUNCHER, Bed, became, ended, expect
 
 SLOW = "SELECT count(*) FROM generate_series(1, 100000000000) AS t(v) WHERE v % 7 = 8"
 
@@ -85,6 +85,7 @@ def signals(bed: Bed) -> None:
         # While it is held: a process that is just becoming the program has no environment to be known by.
         expect("both run", {process.pid, child} <= set(bed.processes()), True)
         bed.gate.go()
+        became(child, bed.binary)
         process.send_signal(number)
         process.communicate()
         expected = -9 if number == signal.SIGKILL else 128 + number
