@@ -40,9 +40,10 @@ SERVE_TESTS = NORTHSTAR_BIN=$(abspath $(NORTHSTAR)) NORTHSTAR_SPARK_PYTHON=$(abs
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# With the features that the whole workspace asks for, so that tests and demo share what was compiled.
 build: ## Build the northstar program (needs Rust and a C compiler)
 	@echo "building northstar; the first build compiles DataFusion and takes some minutes"
-	cargo build $(CARGO_FLAGS) --package northstar-jobs
+	cargo build $(CARGO_FLAGS) --workspace --bin northstar
 
 # Linked for glibc 2.34, which EMR's image has, whatever this machine has (docs/emr.md).
 image-binary: $(addprefix image-binary-,$(IMAGE_ARCHITECTURES)) ## Build the program for EMR's image into jobs/emr/bin
