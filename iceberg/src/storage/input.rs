@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use object_store::ObjectMeta;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, Length};
 use prost::bytes::{Buf, Bytes};
@@ -33,6 +34,19 @@ pub(crate) enum Input {
 /// # Errors
 /// As the file system or S3 says.
 pub(crate) fn open(location: &str) -> Result<Input> {
+    // A table's file never has other bytes, but another tag once it is copied onto itself.
+    opened(location, |_| None)
+}
+
+/// Opens a file that others may replace: once they do, reading it fails with `InvalidData`. Blocking.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_as_it_is(location: &str) -> Result<Input> {
+    opened(location, |about| about.e_tag.clone())
+}
+
+fn opened(location: &str, tag: impl FnOnce(&ObjectMeta) -> Option<String>) -> Result<Input> {
     let object = match Place::of(location)? {
         Place::Local(path) => {
             let file = File::open(&path);
@@ -53,7 +67,7 @@ pub(crate) fn open(location: &str) -> Result<Input> {
         bucket,
         object,
         size_bytes: about.size,
-        tag: about.e_tag,
+        tag: tag(&about),
         blocks: Mutex::default(),
     })))
 }
@@ -104,7 +118,7 @@ pub(crate) struct ObjectReader {
     bucket: Arc<Bucket>,
     object: Object,
     size_bytes: u64,
-    /// What was opened; another is not read.
+    /// What alone is read, if another may come in its place.
     tag: Option<String>,
     /// By their number, the one that was used last at the end.
     blocks: Mutex<Vec<(u64, Bytes)>>,

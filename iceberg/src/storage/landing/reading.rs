@@ -142,7 +142,7 @@ pub fn open_parquet(path: &Path) -> Result<ParquetSource> {
         Spot::Local(local) => File::open(&local)
             .map(|file| ParquetSource::new(Input::Local(file)))
             .map_err(|error| Error::io(error, "open", path.display())),
-        Spot::Bucket(object) => input::open(&object.location()).map(ParquetSource::new),
+        Spot::Bucket(object) => input::open_as_it_is(&object.location()).map(ParquetSource::new),
     }
 }
 
